@@ -1,0 +1,84 @@
+"""Databases and sessions: SQLite by default, PostgreSQL by URL; the same tables on both."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NewType
+
+from sqlalchemy import event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from triage.config import Settings
+
+ReadSession = NewType("ReadSession", AsyncSession)
+"""A session that only reads: pages and lists."""
+WriteSession = NewType("WriteSession", AsyncSession)
+"""A session inside one transaction that commits when the block ends, and only there."""
+
+
+class Store:
+    """The database of one process.
+
+    store = Store(Settings())
+    async with store.write() as session: ...   # one transaction, committed at the end of the block
+    async with store.read() as session: ...
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        url = make_url(settings.rows_url)
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {}
+        if self.is_sqlite:
+            make_private(Path(url.database or ""))
+        else:
+            options = {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+        self.engine: AsyncEngine = create_async_engine(url, **options)
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine, settings.synchronous)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """One transaction; a raised error rolls all of it back."""
+        async with self._sessions() as session:
+            if self.is_sqlite:
+                # Take the write lock at once: a reader that turns writer late can be refused without waiting.
+                await session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+            yield WriteSession(session)
+            await session.commit()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        async with self._sessions() as session:
+            yield ReadSession(session)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def make_private(file: Path) -> None:
+    """Makes the folder (0700) and the file (0600) of an embedded database."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.touch(mode=0o600, exist_ok=True)
+
+
+def _prepare_sqlite(engine: AsyncEngine, synchronous: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _: object) -> None:
+        # Transactions begin where we say so (below), not where the driver guesses.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            f"synchronous={synchronous}",
+            "secure_delete=ON",  # erased text is overwritten, not only unlinked
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
