@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    MetaData,
     String,
     Text,
     TypeDecorator,
@@ -41,6 +42,14 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Table(DeclarativeBase):
+    # Constraints carry the same names on both databases, so that a later migration can drop one by name.
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, str: String}  # noqa: RUF012
 
 
@@ -337,7 +346,12 @@ class IdempotentAnswer(Owned, Table):
     """The stored answer to a request with an `Idempotency-Key`; `status` 0 while it is being made."""
 
     __tablename__ = "idempotent_answer"
-    __table_args__ = (UniqueConstraint("organisation_id", "route", "key"),)
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "route", "key"),
+        Index("ix_idempotent_answer_conversation", "organisation_id", "conversation_id"),
+    )
+    conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    """The conversation that `body` speaks of, so that the answer is erased with it."""
     route: Mapped[str]
     key: Mapped[str]
     fingerprint: Mapped[str]
