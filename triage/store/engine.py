@@ -1,5 +1,6 @@
 """Databases and sessions: SQLite by default, PostgreSQL by URL; the same tables on both."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,12 +36,14 @@ class Store:
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if self.is_sqlite:
             _prepare_sqlite(self.engine, settings.synchronous)
+        # SQLite has one writer at a time: queue here, in order, rather than in its polling busy handler.
+        self._writing = asyncio.Semaphore(1 if self.is_sqlite else 30)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
         """One transaction; a raised error rolls all of it back."""
-        async with self._sessions() as session:
+        async with self._writing, self._sessions() as session:
             if self.is_sqlite:
                 # Take the write lock at once: a reader that turns writer late can be refused without waiting.
                 await session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})

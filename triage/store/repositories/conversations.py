@@ -1,0 +1,329 @@
+"""Conversations, their customers, what happened in them, and the queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from triage.ids import new_id
+from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, Score, User
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilters:
+    """What a page of the queue is narrowed to; None: anything."""
+
+    status: str = "open"
+    channel: str | None = None
+    owner_id: str | None = None
+    unowned: bool = False
+    tier: str | None = None
+    due_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One place in the queue, with what explains it."""
+
+    conversation: Conversation
+    customer: Customer
+    owner: User | None
+    priority: Priority | None
+    score: Score | None
+
+
+class Conversations:
+    def __init__(self, session: AsyncSession, organisation_id: str) -> None:
+        self.session = session
+        self.organisation_id = organisation_id
+
+    async def get(self, conversation_id: str) -> Conversation | None:
+        return await self.session.scalar(
+            select(Conversation).where(
+                Conversation.organisation_id == self.organisation_id, Conversation.id == conversation_id
+            )
+        )
+
+    async def by_external_id(self, source: str, external_id: str) -> Conversation | None:
+        return await self.session.scalar(
+            select(Conversation).where(
+                Conversation.organisation_id == self.organisation_id,
+                Conversation.source == source,
+                Conversation.external_id == external_id,
+            )
+        )
+
+    async def customer(self, customer_id: str) -> Customer | None:
+        return await self.session.scalar(
+            select(Customer).where(Customer.organisation_id == self.organisation_id, Customer.id == customer_id)
+        )
+
+    async def customer_by_external_id(self, source: str, external_id: str) -> Customer | None:
+        return await self.session.scalar(
+            select(Customer).where(
+                Customer.organisation_id == self.organisation_id,
+                Customer.source == source,
+                Customer.external_id == external_id,
+            )
+        )
+
+    def add_customer(self, **fields: Any) -> Customer:
+        customer = Customer(id=new_id("cus"), organisation_id=self.organisation_id, **fields)
+        self.session.add(customer)
+        return customer
+
+    def add(self, **fields: Any) -> Conversation:
+        conversation = Conversation(id=new_id("cnv"), organisation_id=self.organisation_id, **fields)
+        self.session.add(conversation)
+        return conversation
+
+    async def contacts_since(self, customer_id: str, since: datetime, before: datetime) -> int:
+        """How many messages the customer wrote in [since, before), over all conversations."""
+        count = await self.session.scalar(
+            select(func.count())
+            .select_from(Message)
+            .join(Conversation, Conversation.id == Message.conversation_id)
+            .where(
+                Message.organisation_id == self.organisation_id,
+                Conversation.customer_id == customer_id,
+                Message.author == "customer",
+                Message.machine.is_(None),
+                Message.sent_at >= since,
+                Message.sent_at < before,
+            )
+        )
+        return count or 0
+
+    async def had_failure(self, customer_id: str, other_than: str | None) -> bool:
+        """Whether another conversation of this customer was about a service failure."""
+        newest = await self.session.scalars(
+            select(Score.failure)
+            .join(Message, Message.id == Score.message_id)
+            .join(Conversation, Conversation.id == Message.conversation_id)
+            .where(
+                Score.organisation_id == self.organisation_id,
+                Conversation.customer_id == customer_id,
+                Conversation.id != (other_than or ""),
+            )
+            .order_by(Score.created_at.desc())
+            .limit(20)
+        )
+        return any(
+            max(failure, key=failure.__getitem__) not in ("request", "praise", "other") for failure in newest if failure
+        )
+
+    def add_event(
+        self,
+        conversation_id: str,
+        type: str,
+        actor: str,
+        at: datetime,
+        data: dict[str, Any] | None = None,
+        source: str | None = None,
+        external_id: str | None = None,
+    ) -> ConversationEvent:
+        event = ConversationEvent(
+            id=new_id("evt"),
+            organisation_id=self.organisation_id,
+            conversation_id=conversation_id,
+            type=type,
+            actor=actor,
+            at=at,
+            data=data or {},
+            source=source,
+            external_id=external_id,
+        )
+        self.session.add(event)
+        return event
+
+    async def events(self, conversation_id: str) -> Sequence[ConversationEvent]:
+        return (
+            await self.session.scalars(
+                select(ConversationEvent)
+                .where(
+                    ConversationEvent.organisation_id == self.organisation_id,
+                    ConversationEvent.conversation_id == conversation_id,
+                )
+                .order_by(ConversationEvent.at, ConversationEvent.id)
+            )
+        ).all()
+
+    async def event_by_external_id(self, source: str, external_id: str) -> ConversationEvent | None:
+        return await self.session.scalar(
+            select(ConversationEvent).where(
+                ConversationEvent.organisation_id == self.organisation_id,
+                ConversationEvent.source == source,
+                ConversationEvent.external_id == external_id,
+            )
+        )
+
+    async def change(self, conversation_id: str, version: int, at: datetime, **values: Any) -> bool:
+        """Writes `values` and the next version if the conversation is still at `version`; whether it was."""
+        changed = await self.session.execute(
+            update(Conversation)
+            .where(
+                Conversation.organisation_id == self.organisation_id,
+                Conversation.id == conversation_id,
+                Conversation.version == version,
+            )
+            .values(version=version + 1, updated_at=at, **values)
+            .returning(Conversation.id)
+        )
+        return changed.first() is not None
+
+    async def last_sent(self, conversation_id: str, author: str) -> datetime | None:
+        """When the newest message of that author was sent; automatic mail does not count."""
+        return await self.session.scalar(
+            select(func.max(Message.sent_at)).where(
+                Message.organisation_id == self.organisation_id,
+                Message.conversation_id == conversation_id,
+                Message.author == author,
+                Message.machine.is_(None),
+            )
+        )
+
+    async def add_priority(self, **fields: Any) -> Priority:
+        priority = Priority(id=new_id("pri"), organisation_id=self.organisation_id, **fields)
+        self.session.add(priority)
+        return priority
+
+    async def newest_priority(self, conversation_id: str) -> Priority | None:
+        return await self.session.scalar(
+            select(Priority)
+            .where(Priority.organisation_id == self.organisation_id, Priority.conversation_id == conversation_id)
+            .order_by(Priority.created_at.desc(), Priority.id.desc())
+            .limit(1)
+        )
+
+    async def priority_of_message(self, message_id: str) -> Priority | None:
+        return await self.session.scalar(
+            select(Priority)
+            .where(Priority.organisation_id == self.organisation_id, Priority.message_id == message_id)
+            .order_by(Priority.created_at, Priority.id)
+            .limit(1)
+        )
+
+    async def queue(
+        self, filters: QueueFilters, limit: int, after: tuple[datetime | None, str] | None = None
+    ) -> list[QueueRow]:
+        """Rows by act_by (none last), then id, from just after the place `after`."""
+        conditions: list[ColumnElement[bool]] = [
+            Conversation.organisation_id == self.organisation_id,
+            Conversation.status == filters.status,
+        ]
+        if filters.channel:
+            conditions.append(Conversation.channel == filters.channel)
+        if filters.owner_id:
+            conditions.append(Conversation.owner_id == filters.owner_id)
+        if filters.unowned:
+            conditions.append(Conversation.owner_id.is_(None))
+        if filters.tier:
+            conditions.append(Customer.tier == filters.tier)
+        if filters.due_before:
+            conditions.append(Conversation.act_by < filters.due_before)
+        if after is not None:
+            conditions.append(_after(*after))
+        rows = await self.session.execute(
+            select(Conversation, Customer, User)
+            .join(Customer, Customer.id == Conversation.customer_id)
+            .outerjoin(User, User.id == Conversation.owner_id)
+            .where(*conditions)
+            .order_by(case((Conversation.act_by.is_(None), 1), else_=0), Conversation.act_by, Conversation.id)
+            .limit(limit)
+        )
+        found = [(conversation, customer, owner) for conversation, customer, owner in rows]
+        priorities = await self._newest_priorities([c.id for c, _, _ in found])
+        scores = await self._scores([p.message_id for p in priorities.values()])
+        return [
+            QueueRow(c, customer, owner, p := priorities.get(c.id), scores.get(p.message_id) if p else None)
+            for c, customer, owner in found
+        ]
+
+    async def _newest_priorities(self, conversation_ids: Sequence[str]) -> dict[str, Priority]:
+        rows = await self.session.scalars(
+            select(Priority)
+            .where(Priority.organisation_id == self.organisation_id, Priority.conversation_id.in_(conversation_ids))
+            .order_by(Priority.created_at, Priority.id)
+        )
+        return {p.conversation_id: p for p in rows}
+
+    async def _scores(self, message_ids: Sequence[str]) -> dict[str, Score]:
+        rows = await self.session.scalars(
+            select(Score)
+            .where(Score.organisation_id == self.organisation_id, Score.message_id.in_(message_ids))
+            .order_by(Score.created_at, Score.id)
+        )
+        return {s.message_id: s for s in rows}
+
+    async def count_ahead(self, act_by: datetime | None, conversation_id: str) -> int:
+        """How many open conversations stand before this place."""
+        count = await self.session.scalar(
+            select(func.count())
+            .select_from(Conversation)
+            .where(
+                Conversation.organisation_id == self.organisation_id,
+                Conversation.status == "open",
+                Conversation.id != conversation_id,
+                ~_after(act_by, conversation_id),
+            )
+        )
+        return count or 0
+
+    async def counts(self) -> dict[str, int]:
+        """How many conversations stand in each status."""
+        rows = await self.session.execute(
+            select(Conversation.status, func.count())
+            .where(Conversation.organisation_id == self.organisation_id)
+            .group_by(Conversation.status)
+        )
+        return {status: count for status, count in rows}
+
+    async def latest_claims(self, user_id: str, limit: int) -> Sequence[dict[str, Any]]:
+        """What was recorded of the user's newest claims, newest first."""
+        return (
+            await self.session.scalars(
+                select(ConversationEvent.data)
+                .where(
+                    ConversationEvent.organisation_id == self.organisation_id,
+                    ConversationEvent.type == "claimed",
+                    ConversationEvent.actor == user_id,
+                )
+                .order_by(ConversationEvent.at.desc(), ConversationEvent.id.desc())
+                .limit(limit)
+            )
+        ).all()
+
+    async def of_customer(self, customer_id: str) -> Sequence[Conversation]:
+        return (
+            await self.session.scalars(
+                select(Conversation)
+                .where(Conversation.organisation_id == self.organisation_id, Conversation.customer_id == customer_id)
+                .order_by(Conversation.created_at.desc())
+            )
+        ).all()
+
+    async def snoozed_until(self, now: datetime) -> Sequence[Conversation]:
+        """Snoozed conversations whose time has come."""
+        return (
+            await self.session.scalars(
+                select(Conversation).where(
+                    Conversation.organisation_id == self.organisation_id,
+                    Conversation.status == "snoozed",
+                    Conversation.snoozed_until <= now,
+                )
+            )
+        ).all()
+
+
+def _after(act_by: datetime | None, conversation_id: str) -> ColumnElement[bool]:
+    """Places strictly behind (act_by, id) in the order of the queue; without act_by is last of all."""
+    if act_by is None:
+        return and_(Conversation.act_by.is_(None), Conversation.id > conversation_id)
+    return or_(
+        Conversation.act_by.is_(None),
+        Conversation.act_by > act_by,
+        and_(Conversation.act_by == act_by, Conversation.id > conversation_id),
+    )
