@@ -9,7 +9,10 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
-from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, Score, User
+from triage.scoring.values import Score
+from triage.store.repositories.messages import Messages
+from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, User
+from triage.store.tables import Score as ScoreRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +103,15 @@ class Conversations:
     async def had_failure(self, customer_id: str, other_than: str | None) -> bool:
         """Whether another conversation of this customer was about a service failure."""
         newest = await self.session.scalars(
-            select(Score.failure)
-            .join(Message, Message.id == Score.message_id)
+            select(ScoreRow.failure)
+            .join(Message, Message.id == ScoreRow.message_id)
             .join(Conversation, Conversation.id == Message.conversation_id)
             .where(
-                Score.organisation_id == self.organisation_id,
+                ScoreRow.organisation_id == self.organisation_id,
                 Conversation.customer_id == customer_id,
                 Conversation.id != (other_than or ""),
             )
-            .order_by(Score.created_at.desc())
+            .order_by(ScoreRow.created_at.desc())
             .limit(20)
         )
         return any(
@@ -185,7 +188,7 @@ class Conversations:
             )
         )
 
-    async def add_priority(self, **fields: Any) -> Priority:
+    def add_priority(self, **fields: Any) -> Priority:
         priority = Priority(id=new_id("pri"), organisation_id=self.organisation_id, **fields)
         self.session.add(priority)
         return priority
@@ -236,7 +239,7 @@ class Conversations:
         )
         found = [(conversation, customer, owner) for conversation, customer, owner in rows]
         priorities = await self._newest_priorities([c.id for c, _, _ in found])
-        scores = await self._scores([p.message_id for p in priorities.values()])
+        scores = await Messages(self.session, self.organisation_id).scores([p.message_id for p in priorities.values()])
         return [
             QueueRow(c, customer, owner, p := priorities.get(c.id), scores.get(p.message_id) if p else None)
             for c, customer, owner in found
@@ -249,14 +252,6 @@ class Conversations:
             .order_by(Priority.created_at, Priority.id)
         )
         return {p.conversation_id: p for p in rows}
-
-    async def _scores(self, message_ids: Sequence[str]) -> dict[str, Score]:
-        rows = await self.session.scalars(
-            select(Score)
-            .where(Score.organisation_id == self.organisation_id, Score.message_id.in_(message_ids))
-            .order_by(Score.created_at, Score.id)
-        )
-        return {s.message_id: s for s in rows}
 
     async def count_ahead(self, act_by: datetime | None, conversation_id: str) -> int:
         """How many open conversations stand before this place."""

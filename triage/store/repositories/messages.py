@@ -1,13 +1,16 @@
 """Messages and their scores."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
-from triage.store.tables import Message, Score
+from triage.scoring.values import FRUSTRATION_LEVELS, URGENCY_LEVELS, Ordinal, Score, Signal
+from triage.store.tables import Message
+from triage.store.tables import Score as ScoreRow
 
 
 class Messages:
@@ -43,25 +46,57 @@ class Messages:
         self.session.add(message)
         return message
 
-    def add_score(self, **fields: Any) -> Score:
-        score = Score(id=new_id("scr"), organisation_id=self.organisation_id, **fields)
-        self.session.add(score)
-        return score
+    def add_score(self, message_id: str, score: Score, at: datetime) -> None:
+        self.session.add(
+            ScoreRow(
+                id=new_id("scr"),
+                organisation_id=self.organisation_id,
+                message_id=message_id,
+                model=score.model,
+                language=score.language,
+                frustration=list(score.frustration.probabilities),
+                urgency=list(score.urgency.probabilities),
+                failure=score.failure,
+                signals=[
+                    {"name": s.name, "start": s.start, "end": s.end, "at": s.at.isoformat() if s.at else None}
+                    for s in score.signals
+                ],
+                abstain_reasons=list(score.abstain_reasons),
+                created_at=at,
+            )
+        )
 
     async def first_score(self, message_id: str) -> Score | None:
         """The score given on arrival."""
-        return await self.session.scalar(
-            select(Score)
-            .where(Score.organisation_id == self.organisation_id, Score.message_id == message_id)
-            .order_by(Score.created_at, Score.id)
+        row = await self.session.scalar(
+            select(ScoreRow)
+            .where(ScoreRow.organisation_id == self.organisation_id, ScoreRow.message_id == message_id)
+            .order_by(ScoreRow.created_at, ScoreRow.id)
             .limit(1)
         )
+        return to_score(row) if row else None
 
     async def scores(self, message_ids: Sequence[str]) -> dict[str, Score]:
         """The newest score of each message."""
         rows = await self.session.scalars(
-            select(Score)
-            .where(Score.organisation_id == self.organisation_id, Score.message_id.in_(message_ids))
-            .order_by(Score.created_at, Score.id)
+            select(ScoreRow)
+            .where(ScoreRow.organisation_id == self.organisation_id, ScoreRow.message_id.in_(message_ids))
+            .order_by(ScoreRow.created_at, ScoreRow.id)
         )
-        return {s.message_id: s for s in rows}
+        return {row.message_id: to_score(row) for row in rows}
+
+
+def to_score(row: ScoreRow) -> Score:
+    """The stored score as a value; evidence is not stored."""
+    return Score(
+        language=row.language,
+        frustration=Ordinal(tuple(row.frustration), FRUSTRATION_LEVELS),
+        urgency=Ordinal(tuple(row.urgency), URGENCY_LEVELS),
+        failure=row.failure,
+        model=row.model,
+        signals=tuple(
+            Signal(s["name"], s["start"], s["end"], datetime.fromisoformat(s["at"]) if s["at"] else None)
+            for s in row.signals
+        ),
+        abstain_reasons=tuple(row.abstain_reasons),
+    )
