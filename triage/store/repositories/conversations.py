@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
@@ -230,14 +230,21 @@ class Conversations:
         if after is not None:
             conditions.append(_after(*after))
         rows = await self.session.execute(
-            select(Conversation, Customer, User)
-            .join(Customer, Customer.id == Conversation.customer_id)
-            .outerjoin(User, User.id == Conversation.owner_id)
+            _row()
             .where(*conditions)
             .order_by(case((Conversation.act_by.is_(None), 1), else_=0), Conversation.act_by, Conversation.id)
             .limit(limit)
         )
-        found = [(conversation, customer, owner) for conversation, customer, owner in rows]
+        return await self._explained([(conversation, customer, owner) for conversation, customer, owner in rows])
+
+    async def rows(self, conversation_ids: Sequence[str]) -> list[QueueRow]:
+        """These conversations as the queue shows them, in no order."""
+        rows = await self.session.execute(
+            _row().where(Conversation.organisation_id == self.organisation_id, Conversation.id.in_(conversation_ids))
+        )
+        return await self._explained([(conversation, customer, owner) for conversation, customer, owner in rows])
+
+    async def _explained(self, found: Sequence[tuple[Conversation, Customer, User | None]]) -> list[QueueRow]:
         priorities = await self._newest_priorities([c.id for c, _, _ in found])
         scores = await Messages(self.session, self.organisation_id).scores([p.message_id for p in priorities.values()])
         return [
@@ -311,6 +318,14 @@ class Conversations:
                 )
             )
         ).all()
+
+
+def _row() -> Select[tuple[Conversation, Customer, User]]:
+    return (
+        select(Conversation, Customer, User)
+        .join(Customer, Customer.id == Conversation.customer_id)
+        .outerjoin(User, User.id == Conversation.owner_id)
+    )
 
 
 def _after(act_by: datetime | None, conversation_id: str) -> ColumnElement[bool]:
