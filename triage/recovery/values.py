@@ -170,6 +170,42 @@ class Draft:
     suggest_sender: Literal["agent", "lead"] = "agent"
     channel_advice: str | None = None
 
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> "Draft":
+        """Returns the draft that `line()` gave: a stored one."""
+        sections = tuple(
+            Section(
+                s["name"],
+                s["start"],
+                s["end"],
+                tuple(Claim(c["text"], Source(**c["source"])) for c in s["claims"]),
+            )
+            for s in line["sections"]
+        )
+        options = tuple(
+            Option(
+                o["remedy"],
+                o["state"],
+                o["text"],
+                o["policy"],
+                Money(o["value"]["amount"], o["value"]["currency"]) if o["value"] else None,
+                o["needs_approval"],
+            )
+            for o in line["options"]
+        )
+        checks = tuple(Check(**c) for c in line["checks"])
+        plain = {k: line[k] for k in ("id", "engine", "prompt", "channel", "language", "kind", "text")}
+        rest = {k: line[k] for k in ("suggest_sender", "channel_advice")}
+        return cls(
+            **plain,
+            **rest,
+            sections=sections,
+            options=options,
+            checks=checks,
+            placeholders=tuple(line["placeholders"]),
+            similar_cases=tuple(line["similar_cases"]),
+        )
+
     def line(self) -> dict[str, Any]:
         """Returns one draft line of the contract, ready for JSON."""
         return {

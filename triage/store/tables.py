@@ -6,6 +6,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     DateTime,
@@ -20,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -39,6 +42,41 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+DIMENSIONS = 384
+"""Width of the vector column on PostgreSQL; shorter vectors are padded with zeros, which leaves cosines as they are."""
+
+
+class Vector(TypeDecorator[NDArray[np.float32]]):
+    """float32, little-endian, in a BLOB on SQLite; `halfvec` on PostgreSQL, where the index needs a fixed width."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(LargeBinary())
+        from pgvector.sqlalchemy import HALFVEC  # comes with the `postgres` extra
+
+        return dialect.type_descriptor(HALFVEC(DIMENSIONS))
+
+    def process_bind_param(self, value: NDArray[np.float32] | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        vector = np.asarray(value, dtype="<f4")
+        if dialect.name != "postgresql":
+            return vector.tobytes()
+        if len(vector) > DIMENSIONS:
+            raise ValueError(f"a vector of {len(vector)} numbers does not fit the column's {DIMENSIONS}")
+        return np.pad(vector, (0, DIMENSIONS - len(vector)))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[np.float32] | None:
+        if value is None:
+            return None
+        if dialect.name != "postgresql":
+            return np.frombuffer(value, dtype="<f4")
+        return np.asarray(value.to_list(), dtype=np.float32)
 
 
 class Table(DeclarativeBase):
@@ -145,6 +183,8 @@ class Conversation(Owned, Table):
     """When we ought to have acted; None while nobody waits for us."""
     waiting_since: Mapped[datetime | None]
     """The first customer message since our last reply."""
+    warned_at: Mapped[datetime | None]
+    """When people were warned that act_by is near; cleared when act_by changes."""
     snoozed_until: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     prior_failure: Mapped[bool] = mapped_column(default=False)
@@ -249,18 +289,32 @@ class CaseRecord(Owned, Table):
     currency: Mapped[str | None]
     outcome: Mapped[dict[str, Any]] = mapped_column(default=dict)
     resolved_at: Mapped[datetime | None]
+    terms: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What the text index holds: the stems of problem and summary, one space between (triage/cases/terms.py)."""
     created_at: Mapped[datetime]
 
 
 class Embedding(Table):
-    """A case's vector by one model: float32, little-endian, length 1."""
+    """A case's vector by one model, of length 1."""
 
     __tablename__ = "embedding"
-    __table_args__ = (Index("ix_embedding_model", "organisation_id", "model"),)
+    __table_args__ = (Index("ix_embedding_model", "organisation_id", "model", "version"),)
     case_id: Mapped[str] = mapped_column(ForeignKey("case_record.id", ondelete="CASCADE"), primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"))
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(Vector)
+    version: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The organisation's `case_index` version at which vector or case last changed; 0 on PostgreSQL."""
+
+
+class CaseIndex(Table):
+    """How processes that keep an organisation's vectors in memory learn what changed (SQLite only)."""
+
+    __tablename__ = "case_index"
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(default=0)
+    removed: Mapped[int] = mapped_column(default=0)
+    """The version at which a vector was last removed."""
 
 
 class Article(Owned, Table):

@@ -307,6 +307,30 @@ class Conversations:
             )
         ).all()
 
+    async def at_risk(self, act_by_before: datetime, limit: int) -> Sequence[str]:
+        """Open conversations whose time is nearly up and of which nobody was warned yet."""
+        return (
+            await self.session.scalars(select(Conversation.id).where(*self._unwarned(act_by_before)).limit(limit))
+        ).all()
+
+    async def warn(self, act_by_before: datetime, now: datetime) -> list[tuple[str, datetime]]:
+        """Marks those at risk as warned of; their ids and act_by."""
+        rows = await self.session.execute(
+            update(Conversation)
+            .where(*self._unwarned(act_by_before))
+            .values(warned_at=now)
+            .returning(Conversation.id, Conversation.act_by)
+        )
+        return [(conversation_id, act_by) for conversation_id, act_by in rows if act_by is not None]
+
+    def _unwarned(self, act_by_before: datetime) -> tuple[ColumnElement[bool], ...]:
+        return (
+            Conversation.organisation_id == self.organisation_id,
+            Conversation.status == "open",
+            Conversation.act_by <= act_by_before,
+            Conversation.warned_at.is_(None),
+        )
+
     async def snoozed_until(self, now: datetime) -> Sequence[Conversation]:
         """Snoozed conversations whose time has come."""
         return (
@@ -320,7 +344,7 @@ class Conversations:
         ).all()
 
 
-def _row() -> Select[tuple[Conversation, Customer, User]]:
+def _row() -> Select[Conversation, Customer, User]:
     return (
         select(Conversation, Customer, User)
         .join(Customer, Customer.id == Conversation.customer_id)
