@@ -29,7 +29,8 @@ _TELLING = {
     word: code
     for code, words in {
         "en": "the is are was yes yeah thanks thank thx please hello help what where why when how my your you with"
-        " still waiting great tonight send same agree nice good bad worst tried",
+        " still waiting great tonight send same agree nice good bad worst tried i am to of have hi love sucks fuck shit"
+        " horrible terrible",
         "de": "danke bitte hallo hilfe nein nicht warum wann mein meine und der die das ist",
         "fr": "merci bonjour oui aide pourquoi quand mon ma est je",
         "es": "gracias hola ayuda por qué cuándo dónde mi pedido quiero buenos",
@@ -39,7 +40,7 @@ _TELLING = {
     }.items()
     for word in words.split()
 }
-_SHARED = {"hallo", "quando", "pedido", "die", "is", "was", "help", "mon", "ma", "mi", "de"}
+_SHARED = {"hallo", "quando", "pedido", "die", "is", "was", "je", "mon", "ma", "mi", "de"}
 """Words of more than one of these languages: they tell nothing."""
 
 
@@ -58,14 +59,20 @@ def detect(text: str, account: str | None = None) -> str:
     """
     words = _NOISE.sub(" ", text[:2000]).strip()
     code, probability = _classify(words) if words else (UNKNOWN, 0.0)
-    if probability >= SURE or _foreign_script(words):
-        return "no" if code == "nn" else code
+    if probability >= 0.8 or _foreign_script(words):
+        return _plain(code)
     told = {_TELLING[w] for w in words[:_MOST].lower().split() if w in _TELLING and w not in _SHARED}
     if len(told) == 1:
         return told.pop()
+    if probability >= SURE:
+        return _plain(code)
     if account:
         return account.replace("_", "-").split("-")[0].lower()
     return code if code == "en" else UNKNOWN
+
+
+def _plain(code: str) -> str:
+    return "no" if code == "nn" else code
 
 
 def _classify(words: str) -> tuple[str, float]:
