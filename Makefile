@@ -8,8 +8,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN_READY := $(VENV)/run.ready
 TEST_READY := $(VENV)/test.ready
-SOURCES := triage models api
-LINTED := $(SOURCES) prompts tests benchmarks
 PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --strip-extras --allow-unsafe --no-header --annotation-style line \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -P $(TORCH) $(LOCK_OPTIONS)
 # The build of torch, and what its CUDA builds bring, are each machine's own affair.
@@ -34,8 +32,8 @@ install: $(RUN_READY)
 test: lint pytest
 
 lint: $(TEST_READY)
-	$(BIN)/ruff check $(LINTED)
-	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 pytest: $(TEST_READY)
