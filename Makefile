@@ -17,12 +17,15 @@ TIDY_LOCK := sed -i.bak -E -e 's/^(torch==[0-9.]+)\+[a-z0-9.]+/\1/' -e '/^(nvidi
 .PHONY: help run install test lint pytest check bench lock clean
 
 help:
-	@echo 'make run     set up .venv, load the demo company, serve API and console'
-	@echo 'make test    set up .venv with the test tools; ruff, mypy and every test that needs no accelerator'
-	@echo 'make check   kill processes at random and load the machine (half an hour)'
-	@echo 'make bench   measure speed and quality, with the peers beside us'
-	@echo 'make lock    resolve requirements*.lock again (LOCK_OPTIONS=--upgrade for newer versions)'
-	@echo 'make clean   remove .venv and caches; var/, your data, stays'
+	@echo 'make run      set up .venv, load the demo company, serve API and console'
+	@echo 'make test     set up .venv with the test tools; lint, then every test that needs no accelerator'
+	@echo 'make check    kill processes at random and load the machine (half an hour)'
+	@echo 'make bench    measure speed and quality, with the peers beside us'
+	@echo 'make install  set up .venv only'
+	@echo 'make lint     ruff and mypy --strict only'
+	@echo 'make pytest   the tests only (PYTEST_OPTIONS=tests/messages for some of them)'
+	@echo 'make lock     resolve requirements*.lock again (LOCK_OPTIONS=--upgrade for newer versions)'
+	@echo 'make clean    remove .venv and caches; var/, your data, stays'
 
 run: $(RUN_READY)
 	$(BIN)/amends serve --demo
@@ -58,7 +61,7 @@ clean:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Amends needs Python 3.11 or newer; '$(PYTHON)' is missing or older. Try: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+		echo "Amends needs Python 3.11 or newer; '$(PYTHON)' is missing or older. Try: make run PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(RUN_READY): requirements.lock pyproject.toml | $(BIN)/python
