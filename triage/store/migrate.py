@@ -20,6 +20,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 """The newest revision."""
 ADVISORY_LOCK = 0x616D656E6473  # "amends"
+LOCK_WAIT = 60_000
+"""How long a migration waits for other writers of an SQLite file, in milliseconds."""
 
 
 async def migrate(settings: Settings, *, compact: bool = False) -> str:
@@ -76,8 +78,8 @@ async def compact_files(store: Store) -> None:
     """Rewrites the database so that nothing erased is left in its files.
 
     SQLite: the text indexes are merged, the file is rewritten and the log cut to nothing; needs a moment in which no
-    other process reads or writes. PostgreSQL: VACUUM FULL of every table of ours (each is locked while it is
-    rewritten); the write-ahead log and backups keep the old rows until they are recycled.
+    other process reads or writes. PostgreSQL: VACUUM FULL of every table of ours and of the planner's samples (each is
+    locked while it is rewritten); the write-ahead log and backups keep the old rows until they are recycled.
     """
     engine = _own_engine(store)
     try:
@@ -89,6 +91,8 @@ async def compact_files(store: Store) -> None:
                 quote = connection.dialect.identifier_preparer.quote
                 tables = ", ".join(quote(table) for table in Table.metadata.tables)
                 await connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {tables}")
+                # The planner keeps samples of texts; the database's owner may rewrite them, others are warned.
+                await connection.exec_driver_sql("VACUUM (FULL) pg_catalog.pg_statistic")
     finally:
         await engine.dispose()
 
@@ -116,7 +120,7 @@ def _own_engine(store: Store) -> AsyncEngine:
             connection.isolation_level = None
             cursor = connection.cursor()
             # Dropping the old copy of a rebuilt table must not cascade to the rows that point to it.
-            for pragma in ("busy_timeout=60000", "foreign_keys=OFF", "secure_delete=ON"):
+            for pragma in (f"busy_timeout={LOCK_WAIT}", "foreign_keys=OFF", "secure_delete=ON"):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 

@@ -76,7 +76,7 @@ class Vector(TypeDecorator[NDArray[np.float32]]):
             return None
         if dialect.name != "postgresql":
             return np.frombuffer(value, dtype="<f4")
-        return np.asarray(value.to_list(), dtype=np.float32)
+        return np.asarray(value, dtype=np.float32)
 
 
 class Table(DeclarativeBase):
@@ -88,7 +88,12 @@ class Table(DeclarativeBase):
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, str: String}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON(none_as_null=True),  # None is NULL: JSON's own null is something to SQL's IS NULL
+        list[Any]: JSON(none_as_null=True),
+        str: String,
+    }
 
 
 class Organisation(Table):
