@@ -1,5 +1,6 @@
 """Resolved cases: what failed, what was done, what it cost, how it ended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,6 +39,23 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many cases of one failure and severity ended in one way, and what they cost."""
+
+    failure: str | None
+    severe: bool
+    remedy: str | None
+    outcome: Outcome
+    cases: int
+    cost: float
+    """Sum of the known costs."""
+    cost_squared: float
+    costed: int
+    """Cases whose cost is known."""
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A case found for a message, and why."""
 
@@ -45,6 +63,49 @@ class Match:
     score: float  # 0-1, higher is nearer
     why: tuple[str, ...]
     """Short reasons for an agent, as `same failure: late_or_missing`, `shares "replacement", "crushed"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a case must be to be found; None: anything."""
+
+    failure: str | None = None
+    product: str | None = None
+    channel: str | None = None
+    language: str | None = None
+    remedy: str | None = None
+    resolved_after: datetime | None = None
+    not_cases: frozenset[str] = frozenset()
+    not_conversation: str | None = None
+    """The conversation that is asked for, so that it is not found for itself once it is resolved."""
+
+    def equal(self) -> dict[str, str]:
+        """The fields that must be equal, by name."""
+        names = ("failure", "product", "channel", "language", "remedy")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of the message that cases are wanted for: it favours cases, and excludes none."""
+
+    failure: Mapping[str, float] = field(default_factory=dict)
+    """Probabilities of the failure codes, as the scorer gave them; empty where it abstained."""
+    product: str | None = None
+    channel: str | None = None
+    now: datetime | None = None
+    """The time from which a case's age counts; None: age does not matter."""
+    remedies: frozenset[str] | None = None
+    """Remedies that policy still knows: a case whose remedy is not among them is marked. None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The cases to learn from, best first."""
+
+    matches: tuple[Match, ...]
+    nothing_near: bool
+    """No case is near enough to be of use; `matches` is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
-    Integer,
+    Double,
     Row,
     Select,
     bindparam,
+    column,
     delete,
     func,
     literal_column,
     select,
+    table,
     text,
     true,
     update,
@@ -25,12 +27,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.cases.terms import terms
-from triage.cases.values import Case, Filters, Outcome
+from triage.cases.values import Case, Filters, Outcome, Tally
 from triage.ids import new_id
 from triage.store.tables import CaseIndex, CaseRecord, Embedding
 
 COMMON = 5_000
 """Cases are counted up to here for a word: what is in more of them is common, however many."""
+FTS = table("case_fts", column("rowid"))
+SEARCH = table("case_search", column("number"), column("case_id"))
+"""The text index of SQLite, and the numbers that stand for cases in it (migration 0002)."""
 FACTS = (
     CaseRecord.failure,
     CaseRecord.product,
@@ -49,23 +54,6 @@ class Vectors:
     case_ids: list[str]
     matrix: NDArray[np.float32]  # (cases, dimensions)
     facts: list[tuple[Any, ...]]  # in the order of FACTS
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many cases of one failure and severity ended in one way, and what they cost."""
-
-    failure: str | None
-    severe: bool
-    remedy: str | None
-    outcome: Outcome
-    cases: int
-    cost: float
-    """Sum of the known costs."""
-    cost_squared: float
-    costed: int
-    """Cases whose cost is known."""
-    currency: str | None
 
 
 class Cases:
@@ -87,12 +75,14 @@ class Cases:
     ) -> list[str]:
         """Writes cases by their external ids and returns the ids of their rows; a known external id keeps its row.
 
+        Ids come in the order in which external ids first stand in `cases`.
         `vectors` is (len(cases), dimensions), or None to leave the embedding to a later pass.
         """
         if not cases:
             return []
-        known = await self.known([case.external_id or case.id for case in cases])
-        rows = [self._row(case, known, now, conversation_id) for case in cases]
+        places = {case.external_id or case.id: i for i, case in enumerate(cases)}  # of two alike, the last counts
+        known = await self.known(list(places))
+        rows = [self._row(cases[i], known, now, conversation_id) for i in places.values()]
         insert: Any = (sqlite if self.is_sqlite else postgresql).insert(CaseRecord)
         kept = ("id", "organisation_id", "external_id", "created_at") + (
             () if conversation_id else ("conversation_id",)
@@ -106,7 +96,7 @@ class Cases:
         )
         ids = [row["id"] for row in rows]
         if vectors is not None:
-            await self.put_vectors(ids, vectors, model)
+            await self.put_vectors(ids, vectors[list(places.values())], model)
         else:
             await self._touch(ids)
         return ids
@@ -186,7 +176,7 @@ class Cases:
             )
         )
 
-    async def without_vector(self, model: str, limit: int) -> Sequence[Row[tuple[str, str]]]:
+    async def without_vector(self, model: str, limit: int) -> Sequence[Row[str, str]]:
         """Ids and problems of cases that `model` has not embedded yet, oldest first."""
         has = select(Embedding.case_id).where(Embedding.case_id == CaseRecord.id, Embedding.model == model).exists()
         rows = await self.session.execute(
@@ -234,7 +224,7 @@ class Cases:
 
     def _stem_count(self, stem: str) -> Any:
         if self.is_sqlite:
-            found = select(literal_column("1")).select_from(text("case_fts")).where(self._matches([stem]))
+            found: Select[Any] = select(literal_column("1")).select_from(FTS).where(self._matches([stem]))
         else:
             found = select(literal_column("1")).where(
                 CaseRecord.organisation_id == self.organisation_id, self._matches([stem])
@@ -258,16 +248,14 @@ class Cases:
         conditions = self._conditions(filters)
         if self.is_sqlite:
             query: Select[Any] = (
-                select(literal_column("case_search.case_id"))
-                .select_from(text("case_fts JOIN case_search ON case_search.number = case_fts.rowid"))
+                select(SEARCH.c.case_id)
+                .join_from(SEARCH, FTS, FTS.c.rowid == SEARCH.c.number)
                 .where(self._matches(stems))
-                .order_by(literal_column("bm25(case_fts, 0.0, 1.0)"))
+                .order_by(literal_column("bm25(case_fts, 0.0, 1.0)"), SEARCH.c.number)
                 .limit(limit)
             )
             if len(conditions) > 1:
-                query = query.join(CaseRecord, CaseRecord.id == literal_column("case_search.case_id")).where(
-                    *conditions
-                )
+                query = query.join(CaseRecord, CaseRecord.id == SEARCH.c.case_id).where(*conditions)
         else:
             any_of = " | ".join(f"'{stem}'" for stem in stems)
             # 1: a long case is not better for being long.
@@ -288,8 +276,6 @@ class Cases:
             conditions.append(CaseRecord.resolved_at >= filters.resolved_after)
         if filters and filters.not_cases:
             conditions.append(CaseRecord.id.not_in(list(filters.not_cases)))
-        if filters and filters.not_conversation:
-            conditions.append(CaseRecord.conversation_id.is_distinct_from(filters.not_conversation))
         return conditions
 
     async def nearest(
@@ -297,11 +283,13 @@ class Cases:
     ) -> list[tuple[str, float]]:
         """Ids of the k nearest cases with their cosines, by pgvector's HNSW index (PostgreSQL only)."""
         # Filters are applied to what the index yields: it goes on yielding until k are found.
-        await self.session.execute(text("SET LOCAL hnsw.iterative_scan = relaxed_order"))
-        await self.session.execute(text(f"SET LOCAL hnsw.ef_search = {max(40, min(k, 1000))}"))
-        distance = Embedding.vector.op("<=>", return_type=literal_column("0.0").type)(
-            bindparam("q", vector, Embedding.vector.type)
+        await self.session.execute(
+            select(
+                func.set_config("hnsw.iterative_scan", "relaxed_order", True),
+                func.set_config("hnsw.ef_search", str(max(40, min(k, 1000))), True),
+            )
         )
+        distance = _distance(vector)
         rows = await self.session.execute(
             select(Embedding.case_id, (1 - distance).label("cosine"))
             .join(CaseRecord, CaseRecord.id == Embedding.case_id)
@@ -312,6 +300,19 @@ class Cases:
             .limit(k)
         )
         return sorted(((case_id, float(cosine)) for case_id, cosine in rows), key=lambda row: -row[1])
+
+    async def cosines(self, vector: NDArray[np.float32], model: str, case_ids: Sequence[str]) -> dict[str, float]:
+        """Cosines of the given cases (PostgreSQL only)."""
+        if not case_ids:
+            return {}
+        rows = await self.session.execute(
+            select(Embedding.case_id, 1 - _distance(vector)).where(
+                Embedding.organisation_id == self.organisation_id,
+                Embedding.model == model,
+                Embedding.case_id.in_(list(case_ids)),
+            )
+        )
+        return {case_id: float(cosine) for case_id, cosine in rows}
 
     async def vectors_of(self, case_ids: Sequence[str], model: str) -> dict[str, NDArray[np.float32]]:
         rows = await self.session.execute(
@@ -423,6 +424,11 @@ class Cases:
             "terms": " ".join(terms(f"{case.problem} {case.summary}")),
             "created_at": now,
         }
+
+
+def _distance(vector: NDArray[np.float32]) -> Any:
+    """1 - cosine, by pgvector."""
+    return Embedding.vector.op("<=>", return_type=Double())(bindparam("vector", vector, Embedding.vector.type))
 
 
 def _known(outcome: Outcome) -> dict[str, Any]:

@@ -1,0 +1,298 @@
+"""Finds the resolved cases that help with a message, and says why each was chosen.
+
+Candidates come from two sides, nearest vectors and the message's rarest words. A candidate's relevance is a calibrated
+probability from its cosine and the share of the message's words that it holds; circumstances and endings then move it
+up or down on the scale of log odds, and near-copies give way to other cases. docs/retrieval.md has the figures behind
+every constant here.
+"""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from triage.cases.index import Memory
+from triage.cases.outcomes import Norms, goodness
+from triage.cases.terms import terms, words
+from triage.cases.values import Case, Circumstances, Filters, Match, Outcome, SearchResult
+from triage.store.repositories.cases import Cases
+
+Vector = NDArray[np.float32]
+
+CANDIDATES = 100
+"""Taken from each side."""
+RAREST = 8
+"""Words of the message that are looked up in the text index."""
+RARE_ENOUGH = 20_000
+"""Cases that those words may be in, all together: a bound on what one query costs."""
+MAX_TERMS = 64
+"""Distinct words of a message whose rarity is looked up: the first ones."""
+
+BIAS, COSINE, OVERLAP = -7.0, 11.0, 2.0
+"""Log odds of "a helpful case" from cosine and overlap."""
+NEAR = 0.2
+"""Relevance below which a case is not shown."""
+
+SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 2.0
+"""What each circumstance adds to the log odds at most."""
+HALF_LIFE = 180.0
+"""Days after which a case's recency counts half."""
+COPY = 0.93
+"""Cosine from which two cases with the same remedy are one case told twice."""
+
+K1, B = 1.2, 0.4
+"""Saturation and length normalisation of a word's weight, as in BM25."""
+KEPT_FOR = 600.0
+"""Seconds for which word counts and usual endings are remembered."""
+MAX_COUNTS = 50_000
+
+
+@dataclass
+class _Known:
+    """What a process remembers of an organisation between searches."""
+
+    norms: Norms
+    counts: dict[str, int]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    case: Case
+    stems: list[str]
+    cosine: float
+    relevance: float  # log odds
+    odds: float  # log odds with circumstances and ending
+    advantage: float
+
+
+class CaseSearch:
+    """Searches the cases of any organisation; one per process, for it keeps vectors in memory on SQLite.
+
+    search = CaseSearch(embedder.name)
+    async with store.read() as session:
+        found = await search.search(session, organisation_id, text, vector)
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._memory = Memory()
+        self._known: dict[str, _Known] = {}
+
+    async def search(
+        self,
+        session: AsyncSession,
+        organisation_id: str,
+        text: str,
+        vector: Vector | None,
+        *,
+        circumstances: Circumstances | None = None,
+        filters: Filters | None = None,
+        limit: int = 5,
+    ) -> SearchResult:
+        """Returns the cases nearest to `text`, best first; none, and `nothing_near`, where none is near enough.
+
+        `vector` is the text's embedding by `model`, of length 1; None searches by words alone (the embedder is down).
+        """
+        cases = Cases(session, organisation_id)
+        about = circumstances or Circumstances()
+        filters = await _without_own(cases, filters or Filters())
+        known = await self._remembered(cases)
+        asked = list(dict.fromkeys(terms(text)))[:MAX_TERMS]
+        weights = await self._weights(cases, known, asked)
+
+        cosines = await self._dense(cases, vector, filters)
+        by_words = await cases.lexical(_rarest(known, asked), CANDIDATES, filters)
+        if vector is not None:
+            cosines |= await self._cosines(cases, vector, [c for c in by_words if c not in cosines])
+        ids = list(dict.fromkeys([*cosines, *by_words]))
+        found, stems = await cases.many(ids), await cases.terms(ids)
+
+        candidates = []
+        for case_id in ids:
+            if case_id not in found:  # removed since
+                continue
+            case, cosine = found[case_id], cosines.get(case_id, 0.0)
+            relevance = _relevance(cosine, overlap(weights, stems[case_id]), vector is not None)
+            if relevance < logit(NEAR):
+                continue
+            advantage = known.norms.advantage(case)
+            odds = relevance + _circumstances(case, about) + ENDING * advantage
+            candidates.append(_Candidate(case, stems[case_id], cosine, relevance, odds, advantage))
+        candidates.sort(key=lambda c: (-c.odds, c.case.id))
+        chosen = await self._apart(cases, candidates[: 6 * limit], limit)
+        shown = words(text)
+        return SearchResult(
+            tuple(
+                Match(c.case, round(sigmoid(c.odds), 4), _why(c, copies, about, weights, shown)) for c, copies in chosen
+            ),
+            nothing_near=not candidates,
+        )
+
+    async def norms(self, session: AsyncSession, organisation_id: str) -> Norms:
+        """Returns what endings are usual in the organisation, as of some minutes ago."""
+        return (await self._remembered(Cases(session, organisation_id))).norms
+
+    async def _remembered(self, cases: Cases) -> _Known:
+        known = self._known.get(cases.organisation_id)
+        if known is None or known.until < time.monotonic():
+            known = _Known(Norms(await cases.tallies()), {}, time.monotonic() + KEPT_FOR)
+            self._known[cases.organisation_id] = known
+        return known
+
+    async def _weights(self, cases: Cases, known: _Known, asked: Sequence[str]) -> dict[str, float]:
+        """Returns the rarity of each word (inverse document frequency, natural log)."""
+        if len(known.counts) > MAX_COUNTS:
+            known.counts.clear()
+        known.counts |= await cases.counts([stem for stem in asked if stem not in known.counts])
+        total = max(known.norms.cases, 1)
+        return {stem: idf(known.counts[stem], total) for stem in asked}
+
+    async def _dense(self, cases: Cases, vector: Vector | None, filters: Filters) -> dict[str, float]:
+        if vector is None:
+            return {}
+        if not cases.is_sqlite:
+            return dict(await cases.nearest(vector, self.model, CANDIDATES, filters))
+        rows = await self._memory.rows(cases, self.model)
+        # A product over 100,000 rows takes 6 ms without the interpreter's lock.
+        return dict(await asyncio.to_thread(rows.nearest, vector, CANDIDATES, filters))
+
+    async def _cosines(self, cases: Cases, vector: Vector, case_ids: list[str]) -> dict[str, float]:
+        if cases.is_sqlite:
+            return (await self._memory.rows(cases, self.model)).cosines(vector, case_ids)
+        return await cases.cosines(vector, self.model, case_ids)
+
+    async def _apart(self, cases: Cases, candidates: Sequence[_Candidate], limit: int) -> list[tuple[_Candidate, int]]:
+        """Returns the best candidates that are not copies of better ones, each with the number of its copies."""
+        vectors = await cases.vectors_of([c.case.id for c in candidates], self.model)
+        chosen: list[tuple[_Candidate, int]] = []
+        for candidate in candidates:
+            for i, (other, copies) in enumerate(chosen):
+                if _copies(candidate, other, vectors):
+                    chosen[i] = (other, copies + 1)
+                    break
+            else:
+                if len(chosen) < limit:
+                    chosen.append((candidate, 0))
+        return chosen
+
+
+async def _without_own(cases: Cases, filters: Filters) -> Filters:
+    if not filters.not_conversation:
+        return filters
+    own = await cases.of_conversation(filters.not_conversation)
+    if own is None:
+        return filters
+    return replace(filters, not_cases=filters.not_cases | {own.id})
+
+
+def _rarest(known: _Known, asked: Sequence[str]) -> list[str]:
+    """Returns the words to look up: the rarest that are in any case at all, within the bound on their cases."""
+    rarest: list[str] = []
+    total = 0
+    for stem in sorted((s for s in asked if known.counts[s]), key=lambda s: (known.counts[s], s)):
+        total += known.counts[stem]
+        if len(rarest) == RAREST or (rarest and total > RARE_ENOUGH):
+            break
+        rarest.append(stem)
+    return rarest
+
+
+def idf(count: int, total: int) -> float:
+    """Returns ln(1 + (total - count + .5) / (count + .5)), the rarity of BM25 (Robertson and Zaragoza, 2009)."""
+    return math.log(1 + max(total - count, 0) + 0.5) - math.log(count + 0.5) if count < total else math.log(1.25)
+
+
+def overlap(weights: dict[str, float], stems: Sequence[str]) -> float:
+    """Returns the share (0-1) of the message's words, by rarity, that a case holds."""
+    asked = sum(weights.values())
+    if not asked:
+        return 0.0
+    often = Counter(stem for stem in stems if stem in weights)
+    length = 1 - B + B * len(stems) / 30  # a message has some 30 words that count
+    held = sum(weights[stem] * n * (K1 + 1) / (n + K1 * length) for stem, n in often.items())
+    return min(1.0, held / asked)
+
+
+def _relevance(cosine: float, overlap: float, dense: bool) -> float:
+    # Without a vector, a case that holds all words counts as one at cosine .6.
+    return BIAS + COSINE * (cosine if dense else 0.6 * overlap) + OVERLAP * overlap
+
+
+def _circumstances(case: Case, about: Circumstances) -> float:
+    odds = SAME_FAILURE * about.failure.get(case.failure or "", 0.0)
+    odds += SAME_PRODUCT * _same(case.product, about.product)
+    odds += SAME_CHANNEL * _same(case.channel, about.channel)
+    if about.now and case.resolved_at:
+        days = max(0.0, (about.now - case.resolved_at).total_seconds() / 86_400)
+        odds += RECENT * 0.5 ** (days / HALF_LIFE)
+    return odds
+
+
+def _same(a: str | None, b: str | None) -> bool:
+    return a is not None and b is not None and a.casefold() == b.casefold()
+
+
+def _copies(a: _Candidate, b: _Candidate, vectors: dict[str, Vector]) -> bool:
+    if a.case.remedy != b.case.remedy:
+        return False
+    if sorted(a.stems) == sorted(b.stems):
+        return True
+    va, vb = vectors.get(a.case.id), vectors.get(b.case.id)
+    return va is not None and vb is not None and float(va @ vb) >= COPY
+
+
+def _why(
+    found: _Candidate, copies: int, about: Circumstances, weights: dict[str, float], shown: dict[str, str]
+) -> tuple[str, ...]:
+    case = found.case
+    why = []
+    if case.failure and about.failure.get(case.failure, 0.0) >= 0.3:
+        why.append(f"same failure: {case.failure}")
+    shared = sorted({s for s in found.stems if s in weights}, key=lambda s: -weights[s])[:3]
+    if shared:
+        why.append("shares " + ", ".join(f'"{shown.get(stem, stem)}"' for stem in shared))
+    elif not why:
+        why.append("tells of the same matter in other words")
+    if _same(case.product, about.product):
+        why.append(f"same product: {case.product}")
+    if _same(case.channel, about.channel):
+        why.append(f"same channel: {case.channel}")
+    if ending := _ending(case.outcome):
+        why.append(ending)
+    if about.remedies is not None and case.remedy and case.remedy not in about.remedies:
+        why.append(f"its remedy is no longer offered: {case.remedy}")
+    if copies:
+        why.append(f"{copies} more like it")
+    return tuple(why)
+
+
+def _ending(outcome: Outcome) -> str:
+    value, evidence = goodness(outcome)
+    if not evidence:
+        return ""
+    signs = []
+    if outcome.csat is not None:
+        signs.append(f"CSAT {outcome.csat}")
+    if outcome.reopened is not None:
+        signs.append("reopened" if outcome.reopened else "not reopened")
+    if outcome.kept is not None:
+        signs.append("customer stayed" if outcome.kept else "customer left")
+    if outcome.accepted is not None:
+        signs.append("remedy accepted" if outcome.accepted else "remedy refused")
+    word = "well" if value >= 0.7 else "badly" if value <= 0.4 else "mixed"
+    return f"ended {word}: {', '.join(signs)}"
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def logit(p: float) -> float:
+    return math.log(p / (1 - p))

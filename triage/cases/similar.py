@@ -1,0 +1,37 @@
+"""Similar resolved cases for a text or a conversation: embed it, then search what the organisation has resolved."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from triage.cases.values import Circumstances, Filters, SearchResult
+from triage.scoring.values import Score
+from triage.service import Service
+
+
+def circumstances_of(
+    service: Service, score: Score | None, channel: str | None = None, order: Mapping[str, Any] | None = None
+) -> Circumstances:
+    """What favours a case: the same likely failure, product and channel, and a recent ending."""
+    item = (order or {}).get("item")
+    return Circumstances(
+        failure=score.failure if score and not score.abstained else {},
+        product=item if isinstance(item, str) else None,
+        channel=channel,
+        now=service.clock(),
+    )
+
+
+async def similar_cases(
+    service: Service,
+    organisation_id: str,
+    text: str,
+    circumstances: Circumstances | None = None,
+    filters: Filters | None = None,
+    limit: int = 5,
+) -> SearchResult:
+    """Returns the cases to learn from, best first; `nothing_near` where none is near enough."""
+    [vector] = await service.embedder.embed([text])
+    async with service.store.read() as session:
+        return await service.cases.search(
+            session, organisation_id, text, vector, circumstances=circumstances, filters=filters, limit=limit
+        )
