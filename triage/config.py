@@ -1,5 +1,6 @@
 """Settings, from `AMENDS_*` variables or `amends.toml`; docs/operations.md lists them all (a test compares)."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -81,7 +82,8 @@ class Settings(BaseSettings):
         if self.work_url:
             return self.work_url
         if self.rows_url.startswith("postgresql"):
-            return self.rows_url.replace("postgresql+asyncpg", "postgresql", 1)
+            url = self.rows_url.replace("postgresql+asyncpg", "postgresql", 1)
+            return re.sub(r"([?&])ssl=", r"\1sslmode=", url)  # what asyncpg calls ssl is libpq's sslmode
         return f"sqlite:///{self.data.absolute() / 'work.db'}"
 
     @cached_property
