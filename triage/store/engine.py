@@ -72,9 +72,9 @@ def _prepare_sqlite(engine: AsyncEngine, synchronous: str) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
+            "busy_timeout=10000",  # first: turning a new file to WAL waits for another process that does so, too
             "journal_mode=WAL",
             "foreign_keys=ON",
-            "busy_timeout=10000",
             f"synchronous={synchronous}",
             "secure_delete=ON",  # erased text is overwritten, not only unlinked
         ):
