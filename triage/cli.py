@@ -1,0 +1,128 @@
+"""The command `amends`. Models and the web come in only with the command that needs them."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from triage.config import Settings
+from triage.errors import AmendsError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Scores customer messages for frustration and urgency, finds similar resolved cases, drafts replies to edit.",
+)
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Organisation = Annotated[
+    str | None, typer.Option("--organisation", "-o", help="Name or id; needed only where there are several.")
+]
+
+
+def main() -> None:
+    """Runs the command line; an error that we know is one line on stderr and exit status 2."""
+    try:
+        app()
+    except AmendsError as error:
+        fail(error.detail)
+
+
+def fail(detail: str) -> NoReturn:
+    err.print(f"amends: {detail}", style="red", markup=False)
+    raise SystemExit(2)
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine; Ctrl-C ends it without a traceback."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@app.command(rich_help_panel="Run it")
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="Load the demo company first, and let messages arrive.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; AMENDS_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; AMENDS_PORT.")] = None,
+) -> None:
+    """Serves API and console, and runs the durable jobs.
+
+    Example: amends serve --demo
+    """
+    from api.server import serve as serve_api
+
+    chosen: dict[str, Any] = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
+    run(serve_api(Settings(**chosen), demo=demo))
+
+
+@app.command(rich_help_panel="Run it")
+def worker() -> None:
+    """Runs durable jobs only, beside `serve` (with AMENDS_WORK_IN_SERVE=false there).
+
+    Each worker needs a stable name of its own: AMENDS_WORKER_ID=worker-2 amends worker
+    """
+    from api.server import work
+
+    run(work(Settings()))
+
+
+keys = typer.Typer(no_args_is_help=True, help="Keys for helpdesks and people; each is shown once.")
+app.add_typer(keys, name="keys", rich_help_panel="Run it")
+
+
+@keys.command("create")
+def create_key_command(
+    role: Annotated[str, typer.Option(help="ingest, agent, lead, analyst or admin.")],
+    user: Annotated[str | None, typer.Option(help="E-mail address of the person; not for ingest keys.")] = None,
+    name: Annotated[str | None, typer.Option(help="The person's name; makes a user where there is none.")] = None,
+    organisation: Organisation = None,
+    create_organisation: Annotated[bool, typer.Option("--create-organisation", help="Make it if need be.")] = False,
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+) -> None:
+    """Prints a new key. Only its hash is kept.
+
+    Example: amends keys create --role ingest --organisation "Fernhill" --create-organisation --label zendesk
+    """
+    from triage.keys import ROLES
+    from triage.setup import new_key
+
+    if role not in ROLES:
+        fail(f"There is no role {role!r}; there is {', '.join(ROLES)}.")
+    settings, now = Settings(), datetime.now(UTC)
+    key = run(new_key(settings, role, now, organisation, create_organisation, user, name, label))
+    typer.echo(key)
+
+
+@keys.command("list")
+def list_keys(organisation: Organisation = None) -> None:
+    """Lists keys by id, role, user and label; never the keys themselves."""
+    from rich.table import Table
+
+    from triage.setup import all_keys
+
+    table = Table("id", "role", "user", "label", "created", "revoked")
+    for key in run(all_keys(Settings(), organisation)):
+        revoked = f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else ""
+        table.add_row(key.id, key.role, key.user_id or "", key.label, f"{key.created_at:%Y-%m-%d}", revoked)
+    out.print(table)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], organisation: Organisation = None
+) -> None:
+    """Revokes a key at once."""
+    from triage.setup import revoke
+
+    run(revoke(Settings(), key_id, datetime.now(UTC), organisation))
+
+
+if __name__ == "__main__":
+    main()
