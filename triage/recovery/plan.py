@@ -1,0 +1,609 @@
+"""The steps of recovery for one message: its kind, what to restate, what to tell, what to offer, what to ask."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from triage.cases.values import Article
+from triage.recovery.facts import Clause, Facts, extract
+from triage.recovery.policy import Decision, decide, is_goodwill, smallest_adequate
+from triage.recovery.values import Kind, SectionName, Situation
+from triage.recovery.words import WORD, content_stems, stem
+from triage.scoring.values import NOT_FAILURES
+
+Restricted = Literal["legal", "regulator", "press", "injury", "data", "chargeback", "other"]
+Lack = Literal["lookup", "unreadable", "two", "paid", "sent", "unclear", "vague"]
+Tone = Literal["question", "praise", "idea"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A fact of the order or ticket, as it can be told: dates in words, nothing internal."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the reply says, in order; the composer and every other engine only find the words."""
+
+    kind: Kind
+    steps: tuple[SectionName, ...]
+    facts: Facts
+    problems: tuple[Clause, ...] = ()
+    others: tuple[Clause, ...] = ()
+    thing: str | None = None
+    records: tuple[Record, ...] = ()
+    offers: tuple[Decision, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    article: Article | None = None
+    answer: tuple[str, ...] = ()
+    restricted: Restricted | None = None
+    lack: Lack | None = None
+    tone: Tone = "question"
+    number_unknown: bool = False
+    suggest_sender: Literal["agent", "lead"] = "agent"
+    channel_advice: str | None = None
+
+
+WORD_LIMITS = {"email": 220, "form": 220, "phone": 220, "chat": 90, "sms": 90, "social": 60}
+_BUDGET = {"email": 62, "form": 62, "phone": 62, "chat": 30, "sms": 30, "social": 20}
+
+
+def plan(situation: Situation) -> Plan:
+    """Returns the plan for the message: kind, steps, facts with spans, offers that policy allows, the open question."""
+    facts = extract(situation.text, situation.customer.name)
+    decisions = tuple(decide(situation))
+    kind, restricted, lack = _kind(situation, facts, decisions)
+    failed = kind not in ("no_failure", "restricted", "holding")
+    offers = tuple(_offers(situation, decisions, kind, failed))
+    problems, others = restate(situation, facts, kind)
+    article, answer = _answer(situation) if kind == "no_failure" else (None, ())
+    return Plan(
+        kind=kind,
+        steps=_steps(kind),
+        facts=facts,
+        problems=problems,
+        others=others,
+        thing=_thing(situation, facts),
+        records=_records(situation, kind, facts),
+        offers=offers,
+        decisions=decisions,
+        article=article,
+        answer=answer,
+        restricted=restricted,
+        lack=lack,
+        tone=_tone(situation.text),
+        number_unknown=not situation.order and not _known_number(situation),
+        suggest_sender="lead" if _severe(situation, facts) and failed else "agent",
+        channel_advice=_channel_advice(situation, facts, kind, offers),
+    )
+
+
+def _steps(kind: Kind) -> tuple[SectionName, ...]:
+    return {
+        "failure": ("apologise", "restate", "own", "options", "ask", "next_steps", "follow_up", "close"),
+        "limited": ("apologise", "restate", "own", "options", "ask", "close"),
+        "no_failure": ("acknowledge", "restate", "answer", "options", "ask", "close"),
+        "public": ("apologise", "restate", "options", "ask"),
+        "safety": ("safety", "apologise", "restate", "options", "close"),
+        "restricted": ("acknowledge", "restate", "next_steps", "close"),
+        "holding": ("acknowledge", "restate", "ask", "follow_up", "close"),
+    }[kind]  # type: ignore[return-value]
+
+
+# ---- kind
+
+
+_LEGAL = re.compile(
+    r"\b(?:letter before (?:claim|action)|we act for|we represent|acting on behalf of|our client(?:'s)?|"
+    r"on behalf of my client|"
+    r"issue proceedings|legal proceedings|without prejudice|llp|solicitors? for|attorneys? at law|court summons|"
+    r"i have (?:instructed|hired) (?:a|my) (?:solicitor|lawyer|attorney)|my (?:solicitor|lawyer|"
+    r"attorney) (?:will|has|is))\b",
+    re.I,
+)
+_REGULATOR = re.compile(
+    r"\b(?:(?:ombudsman|regulator|authority|trading standards|consumer protection)\b.{0,80}\b(?:has accepted|"
+    r"accepted (?:the|your|this)|"
+    r"investigation|case (?:no|number|ref))|the complainant|investigations? (?:team|officer|unit))",
+    re.I | re.S,
+)
+_PRESS = re.compile(
+    r"\b(?:journalist|reporter|i(?:'m| am) (?:running|writing|doing|working on) (?:a|an) (?:piece|story|"
+    r"article|report|feature)|newsroom|"
+    r"for publication|press (?:enquiry|inquiry|request)|media (?:enquiry|inquiry)|my editor|"
+    r"named spokesperson|on the record)\b",
+    re.I,
+)
+_INJURY = re.compile(
+    r"\b(?:(?:make|making|file|filing|bring|start) a claim (?:for|against)\b.{0,40}\b(?:injur\w*|accident|"
+    r"hurt)|injury claim|claim for (?:\w+ ){0,2}injur\w+|"
+    r"(?:injur\w+|broke \w+ (?:wrist|arm|leg|ankle|hip)|hospital)\b.{0,400}\b(?:your insurer|the insurer|"
+    r"liab\w+|sue|claim for))",
+    re.I | re.S,
+)
+_DATA = re.compile(
+    r"\b(?:gdpr|dsgvo|rgpd|ccpa|art(?:icle|\.)?\s?(?:15|17|20)\b|subject access|data (?:access|"
+    r"subject) request|right to be forgotten|"
+    r"(?:delete|erase|remove) (?:me|all (?:of )?my (?:personal )?data|everything (?:you have|about me)|"
+    r"my (?:personal )?data)|"
+    r"copy of (?:all )?(?:my|the) (?:personal )?data|what data (?:do )?you (?:hold|have|store))\b",
+    re.I,
+)
+_CHARGEBACK = re.compile(
+    r"\bcharge-?back\b|\b(?:bank|card (?:company|issuer|provider)|paypal)\b.{0,60}\b(?:opened|open|raised|"
+    r"started|filed) (?:a|the) (?:dispute|claim)|"
+    r"\b(?:opened|raised|filed|started) (?:a|the) dispute (?:with|through|at|via) (?:my|the) (?:bank|card)",
+    re.I | re.S,
+)
+_DANGER = re.compile(
+    r"\b(?:smell(?:s|ing)? (?:of )?(?:gas|burning|rotten eggs)|gas (?:smell|leak)|(?:is|are|it's|"
+    r"its) (?:\w+ ){0,2}(?:hissing|smoking|sparking|on fire|overheating)|"
+    r"caught fire|on fire|smoke (?:is )?com\w+|sparks?|electric shock|swollen battery|"
+    r"battery .{0,40}(?:swollen|puffy|hissing|hot)|carbon monoxide|"
+    r"(?:lips?|throat|tongue|face) (?:is|are) swelling|can(?:'?t|not) breathe|struggling to breathe|"
+    r"allergic reaction|anaphyla\w+|"
+    r"swallowed|poison\w*|unconscious|chest pain|collapsed?|overdose|bleeding (?:badly|heavily|a lot)|"
+    r"trapped (?:in|inside))\b",
+    re.I | re.S,
+)
+_LIFE = re.compile(
+    r"\b(?:kill myself|end (?:it all|my life)|suicid\w+|not (?:want|worth) (?:to live|living)|"
+    r"better off (?:dead|without me)|"
+    r"life insurance (?:pays|will pay)|put (?:the|my) papers in order|won't be here (?:much longer|any ?more)|"
+    r"no way out)\b",
+    re.I,
+)
+_NOT_COMPLAINT = re.compile(
+    r"\b(?:not a (?:complaint|bug|problem)|no complaint|nothing (?:is )?wrong|furious,? with myself|"
+    r"angry (?:at|with) myself|my own (?:fault|mistake|stupidity)|"
+    r"there is nothing (?:we|i) want|quick (?:one|question)|just a question|small question|"
+    r"one (?:small )?question|one idea|an idea)\b",
+    re.I,
+)
+_PRAISE = re.compile(
+    r"\b(?:best (?:\w+ ){0,3}(?:ever|in my life)|wonderful|excellent|fantastic|amazing|brilliant|lovely|"
+    r"delighted|so kind|very kind|"
+    r"thank you thank you|well done|compliments?|made my day|could not be happier|how well|love (?:it|this|"
+    r"your)|fav(?:ourite)?\b)",
+    re.I,
+)
+_IDEA = re.compile(
+    r"\b(?:idea|suggest\w*|feature|it would be (?:great|nice|cool)|can (?:u|you) (?:pls |please )?add|"
+    r"wish(?:list)?|would be lovely if|proposal)\b",
+    re.I,
+)
+_STRONG_FAILURE = re.compile(
+    r"\b(?:brok\w+|crush\w+|smash\w+|shatter\w+|crack\w+|damag\w+|leak\w*|dripp\w+|missing|lost|faulty|dead|"
+    r"fail\w*|crash\w*|outage|"
+    r"nobody|no[- ]one|(?:did|do|does|has|have|had|is|was|were|are|could|can|will|would)(?:n'?t|"
+    r" not)\s+(?:arriv\w*|come|came|work\w*|answer\w*|repl\w*|show\w*|load\w*|been|received?|get|got)|"
+    r"never|cancelled|canceled|charged|charging|twice|refused|declined|closed|blocked|banned|wiped|gone|cold|"
+    r"late|hung up|ignored|"
+    r"no (?:reply|answer|van|internet|response|tracking|mail|power|heating|water|human)|stuck|erased|"
+    r"overcharged|third|fourth|again|wrong|"
+    r"nothing|complaint|unacceptable|disappoint\w*|terrible|awful|worst|refund|money back|fake|scam|stolen|"
+    r"dirty|hair|bites?|smell\w*|cold|rude)\b",
+    re.I,
+)
+_MAY_BE_ASKED = re.compile(
+    r"\?|\b(?:how (?:do|can|long|much)|can i|could i|is it possible|do i need|what(?:'s|"
+    r" is) the (?:right )?way|may i)\b",
+    re.I,
+)
+_CANNOT = re.compile(
+    r"\b(?:cannot be (?:restored|repaired|replaced|recovered|brought back)|no copy|not recoverable|"
+    r"irrecoverabl\w+|wiped|lost for good|search closed|"
+    r"volcan\w+|storm|weather|strike|snow|flood|force majeure|laryngitis|organi[sz]er|no private places|"
+    r"first free place|discontinued|sold out for good|"
+    r"backups? (?:gone|included)|not possible)\b",
+    re.I,
+)
+_INTERNAL = re.compile(r"^\s*(?:internal|intern|interne|interno|confidential|staff only|do not share)\b", re.I)
+
+
+def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Kind, Restricted | None, Lack | None]:
+    text = _customer_words(s.text, facts)
+    signals = {x.name for x in s.score.signals}
+    order = " ".join(_flat(s.order))
+    if signals & {"self_harm"} or _LIFE.search(text):
+        return "safety", None, None
+    if _DANGER.search(text):
+        return "safety", None, None
+    if matter := _restricted(text, s.order):
+        return "restricted", matter, None
+    if s.channel == "social":
+        return "public", None, None
+    if lack := _lack(s, text, facts, decisions):
+        return "holding", None, lack
+    if not _is_failure(s, text, facts):
+        return "no_failure", None, None
+    if _CANNOT.search(order):
+        return "limited", None, None
+    return "failure", None, None
+
+
+def _customer_words(text: str, facts: Facts) -> str:
+    out, at = [], 0
+    for start, end in facts.attacks:
+        out.append(text[at:start])
+        at = end
+    return "".join([*out, text[at:]])
+
+
+def _restricted(text: str, order: Mapping[str, Any]) -> Restricted | None:
+    for name, pattern in (
+        ("legal", _LEGAL),
+        ("regulator", _REGULATOR),
+        ("press", _PRESS),
+        ("chargeback", _CHARGEBACK),
+        ("injury", _INJURY),
+        ("data", _DATA),
+    ):
+        if pattern.search(text):
+            return name  # type: ignore[return-value]
+    if order.get("chargeback_open") is True:
+        return "chargeback"
+    if order.get("legal_claim") is True:
+        return "legal"
+    return None
+
+
+def _is_failure(s: Situation, text: str, facts: Facts) -> bool:
+    known = s.score.known_failure
+    cues = len({m.group().lower() for m in _STRONG_FAILURE.finditer(text)})
+    if _NOT_COMPLAINT.search(text) and (known is None or known in NOT_FAILURES):
+        return cues >= 5
+    if known is not None and known not in NOT_FAILURES:
+        return True
+    if known in NOT_FAILURES:
+        return cues >= 4 and not s.articles
+    if s.articles and _MAY_BE_ASKED.search(text):
+        return cues >= 6
+    if _PRAISE.search(text) and cues <= 2:
+        return False
+    if _MAY_BE_ASKED.search(text) and cues == 0:
+        return False
+    return cues > 0 or not (_MAY_BE_ASKED.search(text) or _PRAISE.search(text))
+
+
+def _lack(s: Situation, text: str, facts: Facts, decisions: Sequence[Decision]) -> Lack | None:
+    if any(
+        re.match(r"no |not found|nothing found|unknown\b", str(v), re.I) for k, v in s.order.items() if "lookup" in k
+    ):
+        return "lookup"
+    for value in s.order.values():
+        if isinstance(value, list) and any(
+            isinstance(v, Mapping) and (v.get("readable") is False or v.get("bytes") == 0) for v in value
+        ):
+            return "unreadable"
+    if any(d.state == "eligible" and d.remedy.when for d in decisions):
+        return None
+    for value in s.order.values():
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(v, Mapping) and "number" in v for v in value):
+            if sum(str(v["number"]).lower() in text.lower() for v in value) != 1:
+                return "two"
+    if _scrambled(text):
+        return "unclear"
+    return None
+
+
+def _contradiction(s: Situation, text: str) -> Lack | None:
+    paid = re.search(r"\bI(?: have|'ve)? (?:already )?paid\b", text, re.I)
+    if paid and any(
+        re.search(r"no payment|not paid|unpaid|open", str(v), re.I) for k, v in s.order.items() if k == "status"
+    ):
+        return "paid"
+    return None
+
+
+def _scrambled(text: str) -> bool:
+    words = [w.lower() for w in WORD.findall(text)]
+    if len(words) < 8:
+        return False
+    marks = sum(text.count(m) for m in ".!?,;")
+    no = sum(w in ("no", "not", "stop", "dont", "what", "send") for w in words)
+    return marks <= len(words) / 12 and no >= 5 and len(words) < 60
+
+
+def _tone(text: str) -> Tone:
+    if _PRAISE.search(text) and not _IDEA.search(text):
+        return "praise"
+    return "idea" if _IDEA.search(text) else "question"
+
+
+def _severe(s: Situation, facts: Facts) -> bool:
+    signals = {x.name for x in s.score.signals}
+    heat = not s.score.abstained and s.score.frustration.index >= 4
+    turns = sum(t.role == "customer" for t in s.history)
+    return heat or turns >= 2 or bool(signals & {"threat_to_leave", "legal_or_regulator", "chargeback"})
+
+
+# ---- what to restate
+
+
+_STRONG = re.compile(
+    _STRONG_FAILURE.pattern + r"|n't\b|\b(?:not|no|nothing|without|still|instead|kept|minus|down|half)\b", re.I
+)
+_EMPTY = re.compile(
+    r"\b(?:furious|angry|mad|disgust\w*|outrag\w*|joke|idiots?|stupid|scum|liars?|lying|shame\w*|clowns?|"
+    r"incompeten\w+|useless|pathetic|hate|hell|"
+    r"shit\w*|fuck\w*|crap|suck\w*|wtf|scream\w*|sue|being nice|the nerve|sick of|fed up|rip-?off|thie(?:f|"
+    r"ves)|sorry|thank\w*|forgive|excuse|polite|"
+    r"cross|raise your voice|troll|ridiculous|hilarious|visionary|kidney|to blame|dog|hope|imagine|suppose|"
+    r"reckon|guess|quiz|spare|as we said|"
+    r"going to say|we should|cannot believe|bother|trouble|told off|do we people|your english|"
+    r"make no complaint|pay slip|personally|as plain as|"
+    r"we cannot prove|do not know|we know|you know us|remember you|opinion|be honest|asking us|like it told|"
+    r"you think|embarrass\w*|napkin)\b",
+    re.I,
+)
+
+
+def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...], tuple[Clause, ...]]:
+    """Returns the clauses to name in the apology (at most two) and those to restate beside it, in the message's order.
+
+    Greedy cover: each step takes the clause with most facts not yet told for its length, until the channel's budget.
+    """
+    budget = _BUDGET[s.channel]
+    if kind in ("no_failure", "restricted", "safety"):
+        budget = budget // 2
+    item = content_stems(" ".join(str(s.order.get(k, "")) for k in ("item", "items", "company")))
+    told: set[str] = set()
+    chosen: list[Clause] = []
+    pool = [c for c in facts.clauses if _fit(c, s, kind)]
+    while pool and budget > 4 and len(chosen) < (5 if budget > 30 or len(chosen) else 3):
+        best = max(pool, key=lambda c: _worth(c, told, item, facts, chosen))
+        if _worth(best, told, item, facts, chosen) < 0.9:
+            break
+        pool.remove(best)
+        if best.words <= budget:
+            chosen.append(best)
+            told |= _features(best.text)
+            budget -= best.words
+    chosen.sort(key=lambda c: c.start)
+    problems = [c for c in chosen if _is_problem(c)]
+    problems.sort(key=lambda c: -_strength(c))
+    named = sorted(problems[:2], key=lambda c: c.start)
+    return tuple(named), tuple(c for c in chosen if c not in named)
+
+
+def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
+    if (
+        not c.finite
+        or c.question
+        or not 3 <= c.words <= 22
+        or _EMPTY.search(c.turned)
+        or re.search(r"[\"“”()@<>{}\[\]|]", c.text)
+    ):
+        return False
+    if re.match(r"(?:if|where|which|who|what|whether|how|shall|can|could|do|does|did|is|are|will)\b", c.turned, re.I):
+        return False
+    if kind == "public":
+        return not _personal(c.text, s)
+    return True
+
+
+def _personal(text: str, s: Situation) -> bool:
+    own = {w.lower() for w in WORD.findall(s.customer.name or "") if len(w) > 2}
+    words = WORD.findall(text)
+    named = any(
+        w[0].isupper() and i > 0 and w not in ("I", "I'm", "I've") and not w.isupper() for i, w in enumerate(words)
+    )
+    return (
+        named
+        or any(w.lower() in own for w in words)
+        or bool(re.search(r"\d{2,}|\b(?:diabet|account|booking|room)\w*", text, re.I))
+    )
+
+
+def _features(text: str) -> frozenset[str]:
+    return content_stems(text) | frozenset(re.findall(r"\d+(?:[.,:]\d+)*", text))
+
+
+def _is_problem(c: Clause) -> bool:
+    return "problem" in c.kinds and bool(_STRONG.search(c.text)) and "request" not in c.kinds
+
+
+def _strength(c: Clause) -> float:
+    starts_low = re.match(r"(?:it|he|she|they|this|that)\b", c.turned)
+    return len(_STRONG.findall(c.text)) + ("time" in c.kinds) * 0.3 - (1.5 if starts_low else 0) + min(c.words, 10) / 20
+
+
+def _worth(c: Clause, told: set[str], item: frozenset[str], facts: Facts, chosen: Sequence[Clause]) -> float:
+    new = _features(c.text) - told
+    value = len(new) * 0.8 + len(new & item) * 1.2
+    value += sum(
+        1.2 for w in WORD.findall(c.text)[1:] if w[0].isupper() and not w.isupper() and w.lower() in told | new
+    )
+    weights = {
+        "problem": 1.5,
+        "contact": 0.8,
+        "impact": 2.0,
+        "time": 1.0,
+        "count": 1.2,
+        "amount": 1.5,
+        "number": 0.8,
+        "occasion": 0.8,
+    }
+    value += sum(w for k, w in weights.items() if k in c.kinds)
+    value -= 3.0 if "request" in c.kinds else 0.0
+    if re.match(r"(?:it|he|she|they|this|that|there)\b", c.turned) and not any(
+        abs(o.end - c.start) < 30 for o in chosen
+    ):
+        value -= 1.5
+    return float(value / c.words**0.55)
+
+
+def _thing(s: Situation, facts: Facts) -> str | None:
+    """Returns the customer's thing as "your lamp": the order's item up to its first comma, where the "
+    "message names it."""
+    item = s.order.get("item")
+    if isinstance(item, str) and 0 < len(item) < 80:
+        head = re.split(r",|;| with | \(|: ", item)[0].strip()
+        shared = content_stems(head) & content_stems(s.text)
+        if shared and not re.search(r" - |\d{2,}", head):
+            words = head.split()
+            at = min(i for i, w in enumerate(words) if any(stem(x) in shared for x in WORD.findall(w)))
+            return "your " + " ".join(
+                w if w.isupper() or (i < len(words) - 1 and w[0].isupper() and i) else _lower(w)
+                for i, w in enumerate(words[at:])
+            )
+    return None
+
+
+def _lower(word: str) -> str:
+    return word if word[1:2].isupper() or any(ch.isdigit() for ch in word) else word[0].lower() + word[1:]
+
+
+# ---- what our records say
+
+
+_TOLD = re.compile(
+    r"^(?:status|cause|review|lookup|search_log|scan_position|last_scan|cloud_backup|known_issue|next_slots|"
+    r"driver_log.*|kitchen_log|"
+    r"lab_sheet|self_service|june_flight|rules|family_room_from|wrong_announcement|new_handler|customer_note|"
+    r"cup|assistance|till_log|"
+    r"documents|statement_signatory|cancellations|restaurant_closes_at|express_slot|engineer_note.*|.*_log|"
+    r".*_until|.*_sheet)$"
+)
+_HIDDEN = re.compile(
+    r"(?:comment|note_internal|internal|desk_note|job_sheet|hotline|warehouse|near_match|guest_|customer_note|"
+    r"address|phone|contact|email|"
+    r"safety_sheet|number|amount|currency|company|item|handler$|account_name|identity|requester)",
+    re.I,
+)
+_ORDERS_US = re.compile(r"\b(?:assistant|reply|drafter|model|treat|approve|must|ignore)\b.*:|assistant\b", re.I)
+
+
+def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
+    """Returns up to two facts of the order that answer what the customer wrote; one-word states say nothing."""
+    if kind in ("restricted", "public", "holding"):
+        return ()
+    said = content_stems(s.text)
+    found: list[tuple[float, Record]] = []
+    for key, value in s.order.items():
+        if not isinstance(value, str) or _HIDDEN.search(key) or _INTERNAL.match(value) or _ORDERS_US.search(value):
+            continue
+        words = value.split()
+        if len(words) < 3:
+            continue
+        worth = (
+            2.0 * (key == "status") + 1.0 * bool(_TOLD.match(key)) + len(content_stems(value + " " + key) & said) * 0.6
+        )
+        if worth >= 1.0 and len(words) <= 45:
+            found.append((worth, Record(key, plain_dates(value, s.now))))
+    found.sort(key=lambda x: -x[0])
+    room = 34 if s.channel in ("chat", "sms") else 60
+    out: list[Record] = []
+    for _, record in found[:2]:
+        if (size := len(record.text.split())) <= room:
+            out.append(record)
+            room -= size
+    return tuple(out)
+
+
+_ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?")
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def plain_dates(text: str, now: datetime) -> str:
+    """Returns the text with ISO dates as people say them: "16 April", with the year where it is another one."""
+
+    def said(m: re.Match[str]) -> str:
+        year, month, day = int(m[1]), int(m[2]), int(m[3])
+        if not 1 <= month <= 12:
+            return m.group()
+        out = f"{day} {_MONTHS[month - 1]}" + (f" {year}" if year != now.year else "")
+        return out + (f" at {m[4]}:{m[5]}" if m[4] else "")
+
+    return _ISO.sub(said, text)
+
+
+def _flat(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for v in value.values():
+            yield from _flat(v)
+    elif isinstance(value, list | tuple):
+        for v in value:
+            yield from _flat(v)
+    elif isinstance(value, str) and not _INTERNAL.match(value):
+        yield value
+
+
+def _known_number(s: Situation) -> bool:
+    said = s.text + " " + " ".join(t.text for t in s.history)
+    return bool(re.search(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]+-?[A-Z0-9]{3,}\b|\b\d{5,}\b", said))
+
+
+# ---- what to offer
+
+
+def _offers(s: Situation, decisions: Sequence[Decision], kind: Kind, failed: bool) -> list[Decision]:
+    if kind in ("restricted", "holding"):
+        return []
+    most = {"chat": 4, "sms": 2, "social": 2}.get(s.channel, 4)
+    chosen = smallest_adequate(decisions, failed=failed, most=most)
+    if kind == "public":
+        chosen = [d for d in chosen if d.remedy.max is None and not is_goodwill(d.remedy)]
+    if kind == "safety":
+        chosen = [d for d in chosen if not is_goodwill(d.remedy)]
+    return chosen
+
+
+# ---- answers to questions
+
+
+def _answer(s: Situation) -> tuple[Article | None, tuple[str, ...]]:
+    """Returns the article that fits the question best, and its sentences in order of the article, most to the point."""
+    if not s.articles:
+        return None, ()
+    said = content_stems(s.text) | content_stems(" ".join(str(v) for v in s.order.values() if isinstance(v, str)))
+    best = max(s.articles, key=lambda a: _fits(a, s.articles, s.text, said))
+    sentences = [x.strip() for x in re.split(r"(?<=[.!?])\s+(?=[A-Z])", best.text) if x.strip()]
+    room = 62 if s.channel in ("chat", "sms") else 120
+    ranked = sorted(range(len(sentences)), key=lambda i: (-len(content_stems(sentences[i]) & said) - (i < 3) * 0.5, i))
+    kept: set[int] = set()
+    for i in ranked:
+        if (size := len(sentences[i].split())) <= room:
+            kept.add(i)
+            room -= size
+    return best, tuple(sentences[i] for i in sorted(kept))
+
+
+def _fits(article: Article, articles: Sequence[Article], text: str, said: frozenset[str]) -> float:
+    """Returns how well an article fits: shared words weighted by how few of the articles hold them, title twice."""
+    words, title = content_stems(article.text), content_stems(article.title)
+    spread = {w: sum(w in content_stems(a.title + " " + a.text) for a in articles) for w in said & (words | title)}
+    shared = sum((2.0 if w in title else 1.0) / n for w, n in spread.items())
+    exact = sum(m.group().lower() in article.title.lower() for m in re.finditer(r"\b\w+ \d+\b", text.lower()))
+    return float(shared + 3.0 * exact)
+
+
+# ---- advice
+
+
+def _channel_advice(s: Situation, facts: Facts, kind: Kind, offers: Sequence[Decision]) -> str | None:
+    if kind == "public":
+        return "Answer in public in two sentences and go on in a private message; nothing personal on the page."
+    if kind == "restricted":
+        return "Leave the answer to the specialist team; neither admit nor deny, offer nothing, promise no date."
+    if kind == "safety":
+        return "Ring the customer now if there is a number; the letter alone is not enough."
+    if kind in ("failure", "limited") and _severe(s, facts):
+        ours = sum(t.role == "agent" for t in s.history)
+        unsure = [d.remedy.label for d in offers if d.remedy.needs_approval]
+        failed = [c.turned for c in facts.clauses if _is_problem(c)]
+        lines = [
+            "A call serves better than a letter here.",
+            f"What happened: {'; '.join(failed)[:200] or 'see the message'}.",
+            f"So far: {ours} replies of ours, {len(s.history) - ours} earlier messages of theirs.",
+            f"May be offered: {'; '.join(d.remedy.label for d in offers) or 'nothing'}.",
+            f"Must not be promised: {'; '.join(unsure) or 'dates that nobody gave'}.",
+        ]
+        return "\n".join(lines)
+    return None
