@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,19 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
+
+
+def files_holding(folder: Path, *traces: str) -> dict[str, list[str]]:
+    """Returns the files under `folder` in whose bytes a trace stands, with the traces found."""
+    found = {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+    held = {name: [trace for trace in traces if trace.encode() in content] for name, content in found.items()}
+    return {name: traces for name, traces in held.items() if traces}
+
+
+@pytest.fixture(name="files_holding")
+def give_files_holding() -> Callable[..., dict[str, list[str]]]:
+    """`files_holding(folder, *traces)`: in which files' bytes a customer's words stand."""
+    return files_holding
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -68,13 +67,6 @@ def a_message(conversation: Conversation, **fields: Any) -> Message:
     )
 
 
-def files_holding(folder: Path, *traces: str) -> dict[str, list[str]]:
-    """Returns the files under `folder` in whose bytes a trace stands, with the traces found."""
-    found = {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
-    held = {name: [trace for trace in traces if trace.encode() in content] for name, content in found.items()}
-    return {name: traces for name, traces in held.items() if traces}
-
-
 @dataclass(frozen=True)
 class Planted:
     """A customer with rows in every table that can hold something of one; `word` stands in all of their texts."""
@@ -120,6 +112,7 @@ async def store_planted(store: Store, organisation: Organisation, word: str, **c
         **owned,
     )
     of = {"conversation_id": conversation.id, "message_id": message.id}
+    inputs = {"message_id": message.id, "lowered": False}
     async with store.write() as session:
         session.add(customer)
         await session.flush()
@@ -141,7 +134,7 @@ async def store_planted(store: Store, organisation: Organisation, word: str, **c
                     abstain_reasons=[],
                     **owned,
                 ),
-                Priority(id=new_id("pri"), policy="default@1", act_by=AT, reasons=[], inputs={}, **of, **owned),
+                Priority(id=new_id("pri"), policy="default@1", act_by=AT, reasons=[], inputs=inputs, **of, **owned),
                 ConversationEvent(
                     id=new_id("evt"),
                     organisation_id=organisation.id,
@@ -215,8 +208,3 @@ async def planted(plant: Plant, organisation: Organisation) -> Planted:
 def build() -> SimpleNamespace:
     """Rows with defaults, not yet stored: `build.message(build.conversation(build.customer(organisation)))`."""
     return SimpleNamespace(customer=a_customer, conversation=a_conversation, message=a_message)
-
-
-@pytest.fixture(name="files_holding")
-def give_files_holding() -> Callable[..., dict[str, list[str]]]:
-    return files_holding
