@@ -21,7 +21,7 @@ from triage.messages.posted import PostedEvent, PostedMessage
 from triage.recovery.policy import load_policy
 from triage.recovery.values import Remedy
 
-_DATA = files(__package__) / "data"
+_DATA = files("triage") / "demo" / "data"
 _AGO = re.compile(r"now([+-]\d+)([mhd])")
 _DAY = re.compile(r"\{(weekday|date):([+-]\d+)\}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
