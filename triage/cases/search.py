@@ -9,7 +9,6 @@ every constant here.
 import asyncio
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from triage.cases.index import Memory
 from triage.cases.outcomes import Norms, goodness
 from triage.cases.terms import terms, words
 from triage.cases.values import Case, Circumstances, Filters, Match, Outcome, SearchResult
+from triage.cases.weights import idf, overlap
 from triage.store.repositories.cases import Cases
 
 Vector = NDArray[np.float32]
@@ -34,10 +34,12 @@ RARE_ENOUGH = 20_000
 MAX_TERMS = 64
 """Distinct words of a message whose rarity is looked up: the first ones."""
 
-BIAS, COSINE, OVERLAP = -7.0, 11.0, 2.0
-"""Log odds of "a helpful case" from cosine and overlap."""
+OVERLAP = 0.15
+"""What holding all of the message's words adds to the cosine: best on half A of three sets, where RRF did worse."""
+BIAS, SLOPE = -4.6, 6.5
+"""Log odds of "a case of the same matter" from that sum, fitted on the same halves."""
 NEAR = 0.2
-"""Relevance below which a case is not shown."""
+"""Relevance below which a case is not shown: nine of ten true matches reach it."""
 
 SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 2.0
 """What each circumstance adds to the log odds at most."""
@@ -46,8 +48,6 @@ HALF_LIFE = 180.0
 COPY = 0.93
 """Cosine from which two cases with the same remedy are one case told twice."""
 
-K1, B = 1.2, 0.4
-"""Saturation and length normalisation of a word's weight, as in BM25."""
 KEPT_FOR = 600.0
 """Seconds for which word counts and usual endings are remembered."""
 MAX_COUNTS = 50_000
@@ -204,25 +204,9 @@ def _rarest(known: _Known, asked: Sequence[str]) -> list[str]:
     return rarest
 
 
-def idf(count: int, total: int) -> float:
-    """Returns ln(1 + (total - count + .5) / (count + .5)), the rarity of BM25 (Robertson and Zaragoza, 2009)."""
-    return math.log(1 + max(total - count, 0) + 0.5) - math.log(count + 0.5) if count < total else math.log(1.25)
-
-
-def overlap(weights: dict[str, float], stems: Sequence[str]) -> float:
-    """Returns the share (0-1) of the message's words, by rarity, that a case holds."""
-    asked = sum(weights.values())
-    if not asked:
-        return 0.0
-    often = Counter(stem for stem in stems if stem in weights)
-    length = 1 - B + B * len(stems) / 30  # a message has some 30 words that count
-    held = sum(weights[stem] * n * (K1 + 1) / (n + K1 * length) for stem, n in often.items())
-    return min(1.0, held / asked)
-
-
 def _relevance(cosine: float, overlap: float, dense: bool) -> float:
     # Without a vector, a case that holds all words counts as one at cosine .6.
-    return BIAS + COSINE * (cosine if dense else 0.6 * overlap) + OVERLAP * overlap
+    return BIAS + SLOPE * ((cosine if dense else 0.6 * overlap) + OVERLAP * overlap)
 
 
 def _circumstances(case: Case, about: Circumstances) -> float:

@@ -1,8 +1,9 @@
 """Resolved cases: what failed, what was done, what it cost, how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,27 @@ class Match:
     score: float  # 0-1, higher is nearer
     why: tuple[str, ...]
     """Short reasons for an agent, as `same failure: late_or_missing`, `shares "replacement", "crushed"`."""
+
+    def line(self) -> dict[str, Any]:
+        """Returns what a caller is shown: facts and the summary, never the customer's words. Ready for JSON."""
+        case = self.case
+        return {
+            "id": case.id,
+            "external_id": case.external_id,
+            "summary": case.summary,
+            "failure": case.failure,
+            "frustration": case.frustration,
+            "urgency": case.urgency,
+            "product": case.product,
+            "channel": case.channel,
+            "remedy": case.remedy,
+            "cost": case.cost,
+            "currency": case.currency,
+            "outcome": {k: v for k, v in asdict(case.outcome).items() if v is not None},
+            "resolved_at": case.resolved_at.isoformat() if case.resolved_at else None,
+            "score": self.score,
+            "why": list(self.why),
+        }
 
 
 @dataclass(frozen=True, slots=True)

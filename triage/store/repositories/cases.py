@@ -28,7 +28,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.cases.terms import terms
 from triage.cases.values import Case, Filters, Outcome, Tally
-from triage.ids import new_id
 from triage.store.tables import CaseIndex, CaseRecord, Embedding
 
 COMMON = 5_000
@@ -81,7 +80,7 @@ class Cases:
         if not cases:
             return []
         places = {case.external_id or case.id: i for i, case in enumerate(cases)}  # of two alike, the last counts
-        known = await self.known(list(places))
+        known = await self._ids(list(places))
         rows = [self._row(cases[i], known, now, conversation_id) for i in places.values()]
         insert: Any = (sqlite if self.is_sqlite else postgresql).insert(CaseRecord)
         kept = ("id", "organisation_id", "external_id", "created_at") + (
@@ -106,7 +105,9 @@ class Cases:
         insert: Any = (sqlite if self.is_sqlite else postgresql).insert(Embedding)
         await self.session.execute(
             insert.on_conflict_do_update(
-                index_elements=["case_id", "model"], set_={"vector": insert.excluded["vector"]}
+                index_elements=["case_id", "model"],
+                set_={"vector": insert.excluded["vector"]},
+                where=Embedding.organisation_id == self.organisation_id,
             ),
             [
                 {"case_id": case_id, "model": model, "organisation_id": self.organisation_id, "vector": vector}
@@ -146,6 +147,14 @@ class Cases:
         )
         return {row.id: _case(row) for row in rows}
 
+    async def by_external_id(self, external_ids: Sequence[str]) -> dict[str, Case]:
+        rows = await self.session.scalars(
+            select(CaseRecord).where(
+                CaseRecord.organisation_id == self.organisation_id, CaseRecord.external_id.in_(list(external_ids))
+            )
+        )
+        return {row.external_id: _case(row) for row in rows}
+
     async def terms(self, case_ids: Sequence[str]) -> dict[str, list[str]]:
         """The stems in the text index, by case."""
         rows = await self.session.execute(
@@ -155,14 +164,14 @@ class Cases:
         )
         return {case_id: stems.split() for case_id, stems in rows}
 
-    async def known(self, external_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Row id and terms of the cases that are there already, by external id."""
+    async def _ids(self, external_ids: Sequence[str]) -> dict[str, str]:
+        """Ids of the cases that are there already, by external id."""
         rows = await self.session.execute(
-            select(CaseRecord.external_id, CaseRecord.id, CaseRecord.terms).where(
+            select(CaseRecord.external_id, CaseRecord.id).where(
                 CaseRecord.organisation_id == self.organisation_id, CaseRecord.external_id.in_(list(external_ids))
             )
         )
-        return {external_id: (case_id, stems) for external_id, case_id, stems in rows}
+        return {external_id: case_id for external_id, case_id in rows}
 
     async def embedded(self, case_ids: Sequence[str], model: str) -> set[str]:
         """Those of the cases that have a vector by `model`."""
@@ -400,11 +409,11 @@ class Cases:
         )
 
     def _row(
-        self, case: Case, known: Mapping[str, tuple[str, str]], now: datetime, conversation_id: str | None
+        self, case: Case, known: Mapping[str, str], now: datetime, conversation_id: str | None
     ) -> dict[str, Any]:
         external_id = case.external_id or case.id
         return {
-            "id": known[external_id][0] if external_id in known else case.id or new_id("case"),
+            "id": known.get(external_id, case.id),
             "organisation_id": self.organisation_id,
             "external_id": external_id,
             "conversation_id": conversation_id,
