@@ -1,6 +1,7 @@
 """The command `amends`. Models and the web come in only with the command that needs them."""
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
@@ -71,6 +72,67 @@ def worker() -> None:
     from api.server import work
 
     run(work(Settings()))
+
+
+@app.command(rich_help_panel="Run it")
+def migrate(
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Then rewrite the files, so that erased text is gone from their bytes.")
+    ] = False,
+) -> None:
+    """Brings the database to this version's schema; at the newest already, it changes nothing.
+
+    After an erasure, --compact: SQLite needs a moment in which `serve` and `worker` are stopped. On PostgreSQL it is a
+    VACUUM FULL, which locks each table; the write-ahead log and backups keep old rows until they are recycled.
+
+    Example: amends migrate --compact
+    """
+    from triage.store.migrate import HEAD
+    from triage.store.migrate import migrate as migrate_database
+
+    before = run(migrate_database(Settings(), compact=compact))
+    was = {"": "was empty", HEAD: "was there already"}.get(before, f"was at {before}")
+    out.print(f"The database is at revision {HEAD} ({was}).", "Its files are rewritten." if compact else "")
+
+
+customers = typer.Typer(no_args_is_help=True, help="Erasure and access: all that is held of one customer.")
+app.add_typer(customers, name="customers", rich_help_panel="Run it")
+CustomerId = Annotated[
+    str, typer.Argument(help="Our id (cus_...), or an e-mail address or helpdesk id that only one has.")
+]
+
+
+@customers.command("export")
+def export_customer_command(customer: CustomerId, organisation: Organisation = None) -> None:
+    """Prints everything that is held of a customer, by table, as JSON.
+
+    Example: amends customers export ada@example.com > ada.json
+    """
+    from triage.setup import export_one
+
+    typer.echo(json.dumps(run(export_one(Settings(), customer, organisation)), ensure_ascii=False, indent=2))
+
+
+@customers.command("delete")
+def delete_customer_command(
+    customer: CustomerId,
+    organisation: Organisation = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erases a customer: conversations, messages, scores, drafts, cases, vectors, index entries, stored answers.
+
+    One audit event with ids stays. Copies in the files' free space go with `amends migrate --compact`.
+
+    Example: amends customers delete ada@example.com
+    """
+    from triage.setup import erase_one
+
+    if not yes:
+        typer.confirm(f"Erase all that is held of {customer}? This cannot be undone.", abort=True, err=True)
+    for table, rows in run(erase_one(Settings(), customer, organisation, datetime.now(UTC))).items():
+        if rows:
+            out.print(f"{rows:>6} {table}")
+    err.print("Now run `amends migrate --compact`, so that no copy stays in the files.", markup=False)
 
 
 keys = typer.Typer(no_args_is_help=True, help="Keys for helpdesks and people; each is shown once.")

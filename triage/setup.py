@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from triage.config import Settings
 from triage.errors import Invalid, NotFound
 from triage.keys import Role, create_key
 from triage.store.engine import Store
+from triage.store.erasure import customer_id_of, erase_customer, export_customer
 from triage.store.migrate import upgrade
 from triage.store.repositories.directory import Directory
 from triage.store.repositories.people import People
@@ -87,3 +89,21 @@ async def revoke(settings: Settings, key_id: str, now: datetime, organisation: s
         async with store.write() as session:
             if not await People(session, organisation_id).revoke_key(key_id, now):
                 raise NotFound("There is no such key that is not revoked already.")
+
+
+async def export_one(settings: Settings, customer: str, organisation: str | None) -> dict[str, Any]:
+    """Everything held of a customer, who is named by id, e-mail address or the helpdesk's id."""
+    async with opened(settings) as store:
+        organisation_id = await organisation_id_of(store, organisation)
+        async with store.read() as session:
+            customer_id = await customer_id_of(session, organisation_id, customer)
+            return await export_customer(session, organisation_id, customer_id)
+
+
+async def erase_one(settings: Settings, customer: str, organisation: str | None, now: datetime) -> dict[str, int]:
+    """How many rows of the customer went from each table."""
+    async with opened(settings) as store:
+        organisation_id = await organisation_id_of(store, organisation)
+        async with store.write() as session:
+            customer_id = await customer_id_of(session, organisation_id, customer)
+            return await erase_customer(session, organisation_id, customer_id, "operator", now)

@@ -17,11 +17,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from triage.errors import NotFound
+from triage.errors import Invalid, NotFound
 from triage.ids import new_id
 from triage.store.engine import ReadSession, WriteSession
 from triage.store.tables import (
@@ -99,6 +99,31 @@ EMPTIED: dict[Any, dict[str, Any]] = {
 AN_ID = re.compile(r"[a-z]+_[0-9a-f]{32}")
 FREE_TEXT = ("note", "comment", "text", "message", "description")
 """Keys of a conversation event's data under which people write."""
+
+
+async def customer_id_of(session: ReadSession | WriteSession, organisation_id: str, named: str) -> str:
+    """Returns the id of the customer who has this id, e-mail address or helpdesk id.
+
+    Errors: NotFound where nobody has it; Invalid where several do.
+    """
+    found = (
+        await session.execute(
+            select(Customer.id, Customer.source, Customer.external_id).where(
+                Customer.organisation_id == organisation_id,
+                or_(
+                    Customer.id == named,
+                    Customer.external_id == named,
+                    func.lower(Customer.email) == named.lower(),
+                ),
+            )
+        )
+    ).all()
+    if not found:
+        raise NotFound(f"There is no customer {named!r} in this organisation.")
+    if len(found) > 1:
+        several = ", ".join(f"{row.id} ({row.source} {row.external_id})" for row in found)
+        raise Invalid(f"Several customers are {named!r}, say which: {several}.")
+    return str(found[0].id)
 
 
 async def erase_customer(
@@ -214,7 +239,7 @@ async def _must_exist(session: AsyncSession, organisation_id: str, customer_id: 
         select(Customer.id).where(Customer.organisation_id == organisation_id, Customer.id == customer_id)
     )
     if found is None:
-        raise NotFound(f"there is no customer {customer_id} in this organisation")
+        raise NotFound(f"There is no customer {customer_id} in this organisation.")
 
 
 async def _answers_naming(session: AsyncSession, organisation_id: str, customer_id: str) -> Sequence[str]:
