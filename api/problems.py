@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem+json, made in one place."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -87,6 +88,15 @@ PROBLEM: dict[str, Any] = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documented problems of a route; 400, 401, 403, 413 and 422 come with every one."""
-    return {s: PROBLEM | {"description": HTTPStatus(s).phrase} for s in (400, 401, 403, 413, 422, *statuses)}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int, also: Mapping[int, dict[str, Any]] | None = None) -> Responses:
+    """The documented problems of a route, and what else it may answer.
+
+    400, 401, 403, 413 and 422 come with every one.
+    """
+    found: Responses = {
+        s: PROBLEM | {"description": HTTPStatus(s).phrase} for s in (400, 401, 403, 413, 422, *statuses)
+    }
+    return found | dict(also or {})

@@ -57,7 +57,8 @@ async def _find(request: Request) -> Principal:
     if principal is None:
         raise NotAuthenticated("The session has ended; sign in again.")
     if request.method in UNSAFE:
-        sent = request.headers.get("x-csrf-token", "")
+        # A page's form carries it as a field (api/pages/page.py).
+        sent = request.headers.get("x-csrf-token") or getattr(request.state, "csrf", "")
         if not hmac.compare_digest(sent.encode(), (principal.csrf or "").encode()):
             raise NotAllowed("The CSRF token is missing or wrong; reload the page.")
     return principal

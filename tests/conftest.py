@@ -26,6 +26,9 @@ from triage.store.migrate import migrate
 from triage.store.tables import Organisation
 
 
+pytest_plugins = ["serving"]
+
+
 @dataclass
 class SetClock:
     """A clock that stands still until a test moves it."""

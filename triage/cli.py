@@ -2,15 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from triage.config import Settings
 from triage.errors import AmendsError
+
+if TYPE_CHECKING:
+    from triage.cases.importing import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,6 +167,19 @@ def create_key_command(
     typer.echo(key)
 
 
+@keys.command("link")
+def create_link(
+    user: Annotated[str, typer.Argument(help="E-mail address of one of our users.")], organisation: Organisation = None
+) -> None:
+    """Prints an address that signs that person in to the console: once, within 12 hours.
+
+    Example: amends keys link ada@example.com
+    """
+    from triage.setup import new_link
+
+    typer.echo(run(new_link(Settings(), user, datetime.now(UTC), organisation)))
+
+
 @keys.command("list")
 def list_keys(organisation: Organisation = None) -> None:
     """Lists keys by id, role, user and label; never the keys themselves."""
@@ -184,6 +202,128 @@ def revoke_key(
     from triage.setup import revoke
 
     run(revoke(Settings(), key_id, datetime.now(UTC), organisation))
+
+
+cases = typer.Typer(no_args_is_help=True, help="Resolved cases: fill the case base and ask it.")
+app.add_typer(cases, name="cases", rich_help_panel="Fill it")
+articles = typer.Typer(no_args_is_help=True, help="Help articles and saved replies: sources for answers.")
+app.add_typer(articles, name="articles", rich_help_panel="Fill it")
+RowsFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A .csv or .jsonl file.")]
+
+
+@cases.command("import")
+def import_cases_command(file: RowsFile, organisation: Organisation = None) -> None:
+    """Takes resolved cases from a file; personal data is replaced before anything is stored.
+
+    Fields: problem, and as known external_id, summary, failure, frustration, urgency, product, channel, language,
+    remedy, cost, currency, csat, reopened, kept, accepted, resolved_at. The same file again changes nothing, so an
+    import that was cut off is simply started again. Rows that cannot be taken are listed, and the exit status is 1.
+
+    Example: amends cases import resolved.csv
+    """
+    from models.embedder import OnnxEmbedder
+    from triage.cases.importing import Report, import_cases, kind_of, read_rows
+    from triage.cases.threaded import Threaded
+    from triage.setup import opened, organisation_id_of
+
+    settings, kind = Settings(), kind_of(file)
+
+    async def work() -> Report:
+        async with opened(settings) as store:
+            organisation_id = await organisation_id_of(store, organisation)
+            embedder = Threaded(OnnxEmbedder.load(settings))
+            with file.open(encoding="utf-8-sig", errors="replace", newline="") as rows, progress_of(file) as advance:
+                return await import_cases(
+                    store, embedder, organisation_id, read_rows(rows, kind), datetime.now(UTC), advance
+                )
+
+    report_import(run(work()), "cases")
+
+
+@cases.command("search")
+def search_cases_command(
+    text: Annotated[str, typer.Argument(help="What the customer wrote.")],
+    limit: Annotated[int, typer.Option(min=1, max=50)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    organisation: Organisation = None,
+) -> None:
+    """Finds resolved cases like a message, with why each matched and how it ended.
+
+    Example: amends cases search "the replacement came crushed too"
+    """
+    from models.embedder import OnnxEmbedder
+    from triage.cases.search import CaseSearch
+    from triage.cases.values import Circumstances, SearchResult
+    from triage.setup import opened, organisation_id_of
+
+    settings = Settings()
+
+    async def work() -> SearchResult:
+        async with opened(settings) as store:
+            organisation_id = await organisation_id_of(store, organisation)
+            embedder = OnnxEmbedder.load(settings)
+            async with store.read() as session:
+                return await CaseSearch(embedder.name).search(
+                    session,
+                    organisation_id,
+                    text,
+                    embedder.embed([text])[0],
+                    circumstances=Circumstances(now=datetime.now(UTC)),
+                    limit=limit,
+                )
+
+    found = run(work())
+    if as_json:
+        typer.echo(json.dumps({"data": [m.line() for m in found.matches], "nothing_near": found.nothing_near}))
+        return
+    if found.nothing_near:
+        out.print("No similar case.")
+    for match in found.matches:
+        out.print(f"{match.score:.2f}  {match.case.summary}", style="bold", markup=False)
+        out.print(f"      {'; '.join(match.why)}", markup=False)
+
+
+@articles.command("import")
+def import_articles_command(file: RowsFile, organisation: Organisation = None) -> None:
+    """Takes help articles and saved replies: title, text, and as known external_id, kind (article, saved_reply), url.
+
+    Example: amends articles import help.jsonl
+    """
+    from triage.cases.importing import Report, import_articles, kind_of, read_rows
+    from triage.setup import opened, organisation_id_of
+
+    kind = kind_of(file)
+
+    async def work() -> Report:
+        async with opened(Settings()) as store:
+            organisation_id = await organisation_id_of(store, organisation)
+            with file.open(encoding="utf-8-sig", errors="replace", newline="") as rows:
+                return await import_articles(store, organisation_id, read_rows(rows, kind), datetime.now(UTC))
+
+    report_import(run(work()), "articles")
+
+
+@contextmanager
+def progress_of(file: Path) -> Iterator[Callable[[int], None]]:
+    """A progress bar over the lines of a file on stderr where that is a terminal; yields what to tell the line to."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with file.open("rb") as lines:
+        total = sum(1 for _ in lines)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task(file.name, total=total)
+        yield lambda line: progress.update(task, completed=line)
+
+
+def report_import(report: "Report", noun: str) -> None:
+    """Says what became of the rows; ends with status 1 where some were not taken."""
+    out.print(f"{report.added} {noun} added, {report.changed} changed, {report.unchanged} as they were")
+    for row in report.rejected:
+        err.print(f"line {row.line}: {row.reason}", markup=False)
+    if report.rejected:
+        err.print(f"{len(report.rejected)} rows were not taken", style="red")
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,15 @@ class Embedder(Protocol):
         """Returns (len(texts), dimensions) float32, each row of length 1."""
 
 
+class AsyncEmbedder(Protocol):
+    """An embedder behind the same micro-batcher; its texts wait while others are being scored."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
 class Drafter(Protocol):
     """Writes a checked reply from a situation; code, not the engine, has decided what may be offered."""
 

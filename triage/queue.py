@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from triage.errors import Conflict, Invalid, NotFound, StaleVersion
+from triage.conversation import current
+from triage.errors import Conflict, Invalid, StaleVersion
 from triage.keys import Principal
 from triage.messages.posted import PostedEvent
 from triage.service import Service
@@ -28,7 +29,7 @@ async def claim(service: Service, who: Principal, conversation_id: str, version:
     Errors: NotFound; StaleVersion where `version` is not the newest; Conflict where a colleague owns it.
     """
     async with service.store.write() as session:
-        conversation = await _current(session, who.organisation_id, conversation_id, version)
+        conversation = await current(session, who.organisation_id, conversation_id, version)
         return await _claim(service, session, who, conversation)
 
 
@@ -51,7 +52,7 @@ async def claim_next(service: Service, who: Principal) -> Conversation | None:
 
 async def release(service: Service, who: Principal, conversation_id: str, version: int | None) -> Conversation:
     async with service.store.write() as session:
-        conversation = await _current(session, who.organisation_id, conversation_id, version)
+        conversation = await current(session, who.organisation_id, conversation_id, version)
         if conversation.owner_id is None:
             return conversation
         if conversation.owner_id != who.user_id and who.role == "agent":
@@ -66,7 +67,7 @@ async def snooze(
     if until <= service.clock():
         raise Invalid("A conversation can only be snoozed until a time to come.", pointer="/until")
     async with service.store.write() as session:
-        conversation = await _current(session, who.organisation_id, conversation_id, version)
+        conversation = await current(session, who.organisation_id, conversation_id, version)
         if conversation.status not in ("open", "snoozed"):
             raise Conflict(f"The conversation is {conversation.status}; only an open one can be snoozed.")
         return await _move(
@@ -98,7 +99,7 @@ async def record(service: Service, organisation_id: str, conversation_id: str, p
     """
     async with service.store.write() as session:
         conversations = Conversations(session, organisation_id)
-        conversation = await _current(session, organisation_id, conversation_id, None)
+        conversation = await current(session, organisation_id, conversation_id, None)
         if posted.source and posted.external_id:
             if await conversations.event_by_external_id(posted.source, posted.external_id):
                 return conversation
@@ -145,17 +146,6 @@ def _event_data(posted: PostedEvent) -> dict[str, Any]:
         "comment": posted.comment,
     }
     return {k: v for k, v in data.items() if v is not None}
-
-
-async def _current(
-    session: WriteSession, organisation_id: str, conversation_id: str, version: int | None
-) -> Conversation:
-    conversation = await Conversations(session, organisation_id).get(conversation_id)
-    if conversation is None:
-        raise NotFound("There is no such conversation.")
-    if version is not None and version != conversation.version:
-        raise StaleVersion(f"The conversation has moved on to version {conversation.version}; read it again.")
-    return conversation
 
 
 async def _claim(service: Service, session: WriteSession, who: Principal, conversation: Conversation) -> Conversation:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from triage.cases.articles import ArticleSearch
+from triage.cases.search import CaseSearch
 from triage.clock import Clock, utc_now
 from triage.config import Settings
-from triage.protocols import AsyncScorer, Drafter, Embedder
+from triage.protocols import AsyncEmbedder, AsyncScorer, Drafter
 from triage.store.engine import Store
 
 Enqueue = Callable[[str, str, int], None]
@@ -20,13 +22,20 @@ def _leave_to_sweep(organisation_id: str, draft_id: str, number: int) -> None:
 class Service:
     """What every part of the domain may need; tests build it from small real parts.
 
-    Service(settings, store, scorer, embedder, {"composer": Composer()})
+    Service(settings, store, scorer, embedder, CaseSearch(embedder.name), {"composer": Composer()})
     """
 
     settings: Settings
     store: Store
     scorer: AsyncScorer
-    embedder: Embedder
+    embedder: AsyncEmbedder
+    cases: CaseSearch
     drafters: dict[str, Drafter]
     clock: Clock = utc_now
+    articles: ArticleSearch = field(default_factory=ArticleSearch)
     enqueue_draft: Enqueue = field(default=_leave_to_sweep)
+    close_models: Callable[[], None] = field(default=lambda: None)
+
+    async def close(self) -> None:
+        self.close_models()
+        await self.store.close()

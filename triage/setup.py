@@ -7,7 +7,7 @@ from typing import Any
 
 from triage.config import Settings
 from triage.errors import Invalid, NotFound
-from triage.keys import Role, create_key
+from triage.keys import Role, create_key, sign_in_link
 from triage.store.engine import Store
 from triage.store.erasure import customer_id_of, erase_customer, export_customer
 from triage.store.migrate import upgrade
@@ -73,6 +73,17 @@ async def new_key(
                 if await people.user(user) is None:
                     people.add_user(name, user, role, now)
         return await create_key(store, organisation_id, role, now, user, label)
+
+
+async def new_link(settings: Settings, user: str, now: datetime, organisation: str | None) -> str:
+    """An address that signs that user in, once. NotFound where there is no such user."""
+    async with opened(settings) as store:
+        organisation_id = await organisation_id_of(store, organisation)
+        async with store.read() as session:
+            found = await People(session, organisation_id).user(user)
+        if found is None:
+            raise NotFound(f"There is no user {user!r}.")
+        return await sign_in_link(store, settings, organisation_id, found.id, now)
 
 
 async def all_keys(settings: Settings, organisation: str | None) -> Sequence[ApiKey]:

@@ -24,6 +24,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
+from triage.messages.values import Channel
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC on every database; naive ones are refused."""
@@ -174,7 +176,7 @@ class Conversation(Owned, Table):
     customer_id: Mapped[str] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
     source: Mapped[str]
     external_id: Mapped[str]
-    channel: Mapped[str]
+    channel: Mapped[Channel] = mapped_column(String)
     subject: Mapped[str | None] = mapped_column(Text)
     brand: Mapped[str | None]
     group_name: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""Durable jobs: the only place that imports the job library."""

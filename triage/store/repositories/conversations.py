@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
+from triage.priority import Priority as PriorityValue
+from triage.priority import Reason, Standing
 from triage.scoring.values import Score
 from triage.store.repositories.messages import Messages
 from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, User
@@ -36,6 +38,7 @@ class QueueRow:
     owner: User | None
     priority: Priority | None
     score: Score | None
+    """Of the message that counts: the worst since our last reply."""
 
 
 class Conversations:
@@ -43,21 +46,20 @@ class Conversations:
         self.session = session
         self.organisation_id = organisation_id
 
-    async def get(self, conversation_id: str) -> Conversation | None:
-        return await self.session.scalar(
-            select(Conversation).where(
-                Conversation.organisation_id == self.organisation_id, Conversation.id == conversation_id
-            )
+    async def get(self, conversation_id: str, *, lock: bool = False) -> Conversation | None:
+        """`lock` keeps others from writing it until the transaction ends (PostgreSQL; SQLite has one writer)."""
+        found = select(Conversation).where(
+            Conversation.organisation_id == self.organisation_id, Conversation.id == conversation_id
         )
+        return await self.session.scalar(found.with_for_update() if lock else found)
 
-    async def by_external_id(self, source: str, external_id: str) -> Conversation | None:
-        return await self.session.scalar(
-            select(Conversation).where(
-                Conversation.organisation_id == self.organisation_id,
-                Conversation.source == source,
-                Conversation.external_id == external_id,
-            )
+    async def by_external_id(self, source: str, external_id: str, *, lock: bool = False) -> Conversation | None:
+        found = select(Conversation).where(
+            Conversation.organisation_id == self.organisation_id,
+            Conversation.source == source,
+            Conversation.external_id == external_id,
         )
+        return await self.session.scalar(found.with_for_update() if lock else found)
 
     async def customer(self, customer_id: str) -> Customer | None:
         return await self.session.scalar(
@@ -193,6 +195,14 @@ class Conversations:
         self.session.add(priority)
         return priority
 
+    async def standing(self, conversation_id: str) -> Standing | None:
+        """Where the conversation stands, as last written."""
+        row = await self.newest_priority(conversation_id)
+        if row is None or row.act_by is None:
+            return None
+        priority = PriorityValue(row.act_by, tuple(Reason(**reason) for reason in row.reasons), row.policy)
+        return Standing(priority, row.inputs["message_id"], row.inputs["lowered"])
+
     async def newest_priority(self, conversation_id: str) -> Priority | None:
         return await self.session.scalar(
             select(Priority)
@@ -230,7 +240,7 @@ class Conversations:
         if after is not None:
             conditions.append(_after(*after))
         rows = await self.session.execute(
-            _row()
+            self._with_people()
             .where(*conditions)
             .order_by(case((Conversation.act_by.is_(None), 1), else_=0), Conversation.act_by, Conversation.id)
             .limit(limit)
@@ -239,16 +249,23 @@ class Conversations:
 
     async def rows(self, conversation_ids: Sequence[str]) -> list[QueueRow]:
         """These conversations as the queue shows them, in no order."""
-        rows = await self.session.execute(
-            _row().where(Conversation.organisation_id == self.organisation_id, Conversation.id.in_(conversation_ids))
-        )
+        rows = await self.session.execute(self._with_people().where(Conversation.id.in_(conversation_ids)))
         return await self._explained([(conversation, customer, owner) for conversation, customer, owner in rows])
+
+    def _with_people(self) -> Select[Conversation, Customer, User]:
+        return (
+            select(Conversation, Customer, User)
+            .join(Customer, Customer.id == Conversation.customer_id)
+            .outerjoin(User, User.id == Conversation.owner_id)
+            .where(Conversation.organisation_id == self.organisation_id)
+        )
 
     async def _explained(self, found: Sequence[tuple[Conversation, Customer, User | None]]) -> list[QueueRow]:
         priorities = await self._newest_priorities([c.id for c, _, _ in found])
-        scores = await Messages(self.session, self.organisation_id).scores([p.message_id for p in priorities.values()])
+        counting = {c: p.inputs["message_id"] for c, p in priorities.items()}
+        scores = await Messages(self.session, self.organisation_id).scores(list(counting.values()))
         return [
-            QueueRow(c, customer, owner, p := priorities.get(c.id), scores.get(p.message_id) if p else None)
+            QueueRow(c, customer, owner, priorities.get(c.id), scores.get(counting.get(c.id, "")))
             for c, customer, owner in found
         ]
 
@@ -282,6 +299,14 @@ class Conversations:
             .group_by(Conversation.status)
         )
         return {status: count for status, count in rows}
+
+    async def count_messages(self, conversation_id: str) -> int:
+        count = await self.session.scalar(
+            select(func.count())
+            .select_from(Message)
+            .where(Message.organisation_id == self.organisation_id, Message.conversation_id == conversation_id)
+        )
+        return count or 0
 
     async def latest_claims(self, user_id: str, limit: int) -> Sequence[dict[str, Any]]:
         """What was recorded of the user's newest claims, newest first."""
@@ -342,14 +367,6 @@ class Conversations:
                 )
             )
         ).all()
-
-
-def _row() -> Select[Conversation, Customer, User]:
-    return (
-        select(Conversation, Customer, User)
-        .join(Customer, Customer.id == Conversation.customer_id)
-        .outerjoin(User, User.id == Conversation.owner_id)
-    )
 
 
 def _after(act_by: datetime | None, conversation_id: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
@@ -72,3 +72,10 @@ class Directory:
         found = Organisation(id=new_id("org"), name=name, demo=demo, brand={}, created_at=now)
         self.session.add(found)
         return found
+
+    async def remove_demo(self, organisation_id: str) -> bool:
+        """Deletes a demo organisation with all that it owns; whether there was one. Any other stays."""
+        gone = await self.session.execute(
+            delete(Organisation).where(Organisation.id == organisation_id, Organisation.demo).returning(Organisation.id)
+        )
+        return gone.first() is not None

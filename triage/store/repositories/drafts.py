@@ -109,6 +109,15 @@ class Drafts:
             update(Draft).where(Draft.organisation_id == self.organisation_id, Draft.id == draft_id).values(jobs=jobs)
         )
 
+    async def edits(self, draft_ids: Sequence[str]) -> dict[str, DraftEdit]:
+        """What agents made of these drafts, by draft id."""
+        rows = await self.session.scalars(
+            select(DraftEdit).where(
+                DraftEdit.organisation_id == self.organisation_id, DraftEdit.draft_id.in_(draft_ids)
+            )
+        )
+        return {edit.draft_id: edit for edit in rows}
+
     def add_edit(self, **fields: Any) -> DraftEdit:
         edit = DraftEdit(id=new_id("edt"), organisation_id=self.organisation_id, **fields)
         self.session.add(edit)

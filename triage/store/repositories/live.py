@@ -59,6 +59,15 @@ class Audit:
             )
         )
 
+    async def has(self, action: str) -> bool:
+        """Whether this was ever done in the organisation."""
+        found = await self.session.scalar(
+            select(AuditEvent.id)
+            .where(AuditEvent.organisation_id == self.organisation_id, AuditEvent.action == action)
+            .limit(1)
+        )
+        return found is not None
+
 
 class IdempotentAnswers:
     def __init__(self, session: AsyncSession, organisation_id: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
@@ -40,6 +40,15 @@ class Messages:
                 .order_by(Message.sent_at, Message.id)
             )
         ).all()
+
+    async def openings(self, message_ids: Sequence[str], length: int) -> dict[str, str]:
+        """The first `length` characters of each message, by id."""
+        rows = await self.session.execute(
+            select(Message.id, func.substr(Message.text, 1, length)).where(
+                Message.organisation_id == self.organisation_id, Message.id.in_(message_ids)
+            )
+        )
+        return {message_id: text for message_id, text in rows}
 
     def add(self, **fields: Any) -> Message:
         message = Message(id=new_id("msg"), organisation_id=self.organisation_id, **fields)

@@ -1,0 +1,1 @@
+"""The HTTP routes, one module a noun; they translate between the wire and the domain and decide nothing."""

@@ -1,0 +1,60 @@
+"""GET /v1/events: what changes, as server-sent events from the one event table."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+
+from api.problems import problems
+from api.security import Reader, Svc
+from triage.service import Service
+from triage.store.repositories.live import Events
+
+POLL_SECONDS = 1.0
+QUIET_POLLS = 15
+"""After so many polls without news a comment keeps proxies from closing the stream."""
+router = APIRouter(tags=["events"])
+
+
+@router.get(
+    "/v1/events",
+    response_class=StreamingResponse,
+    responses=problems(also={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}),
+)
+async def get_events(
+    request: Request,
+    who: Reader,
+    service: Svc,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,15}$")] = None,
+) -> StreamingResponse:
+    """Changes of the queue and of drafts, ids only, from `Last-Event-ID` on or from now."""
+    return StreamingResponse(
+        _stream(request, service, who.organisation_id, int(last_event_id) if last_event_id else None),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(request: Request, service: Service, organisation_id: str, after: int | None) -> AsyncIterator[str]:
+    if after is None:
+        async with service.store.read() as session:
+            after = await Events(session, organisation_id).newest()
+    yield "retry: 2000\n\n"
+    quiet = 0
+    while not await request.is_disconnected() and not request.app.state.stopping.is_set():
+        async with service.store.read() as session:
+            news = await Events(session, organisation_id).after(after)
+        for event in news:
+            after = event.id
+            data = json.dumps({"type": event.type, "at": event.at.isoformat(), **event.subject})
+            yield f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n"
+        quiet = 0 if news else quiet + 1
+        if quiet and quiet % QUIET_POLLS == 0:
+            yield ": still here\n\n"
+        try:
+            await asyncio.wait_for(request.app.state.stopping.wait(), POLL_SECONDS)
+        except TimeoutError:
+            continue

@@ -1,0 +1,126 @@
+"""One process: the API, the pages, and (unless told otherwise) the durable jobs."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from rich.console import Console
+
+from api.app import create_app
+from api.wiring import build
+from triage.config import Settings
+from triage.demo import arrive, load
+from triage.keys import sign_in_link
+from triage.messages.personal import scrub
+from triage.service import Service
+from triage.store.migrate import upgrade
+from triage.store.repositories.directory import Directory
+from triage.store.repositories.people import People
+from triage.work.jobs import Jobs
+
+
+def configure_logs(level: str) -> None:
+    """JSON lines on stderr; a customer's words never stand in them."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            scrub,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+async def serve(settings: Settings, *, demo: bool = False) -> None:
+    """Serves until it is told to stop; with `demo`, the demo company is there and messages arrive while you watch."""
+    configure_logs(settings.log_level)
+    service = build(settings)
+    arriving: asyncio.Task[None] | None = None
+    try:
+        await upgrade(service.store)
+        if demo:
+            await load(service)
+        jobs = Jobs(service) if settings.work_in_serve else None
+        if jobs:
+            jobs.start()
+        try:
+            async with _listening(service):
+                await _announce(service)
+                if demo:
+                    arriving = asyncio.create_task(arrive(service))
+        finally:
+            if arriving:
+                arriving.cancel()
+            if jobs:
+                await asyncio.to_thread(jobs.stop)
+    finally:
+        await service.close()
+
+
+async def work(settings: Settings) -> None:
+    """Runs durable jobs only, until it is told to stop."""
+    configure_logs(settings.log_level)
+    service = build(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopping.set)
+    try:
+        await upgrade(service.store)
+        jobs = Jobs(service)
+        jobs.start()
+        try:
+            await stopping.wait()
+        finally:
+            await asyncio.to_thread(jobs.stop)
+    finally:
+        await service.close()
+
+
+@asynccontextmanager
+async def _listening(service: Service) -> AsyncIterator[None]:
+    """Listens; the block runs once the first request can be answered, then it serves until told to stop."""
+    settings = service.settings
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(service),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,  # ours has the route instead of the URL, and the request id
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        yield
+    await serving
+
+
+async def _announce(service: Service) -> None:
+    """Says where to look. Only a demo's sign-in link is printed: another's would stay in a log."""
+    url, now = service.settings.console_url, service.clock()
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(f"\n[bold]Amends[/bold] answers at {url}  (API: {url}/openapi.json)")
+    async with service.store.read() as session:
+        organisations = await Directory(session).organisations()
+        demos = {o.id: await People(session, o.id).users() for o in organisations if o.demo}
+    for organisation_id, users in demos.items():
+        for user in sorted(users, key=lambda u: u.role != "lead")[:1]:
+            link = await sign_in_link(service.store, service.settings, organisation_id, user.id, now)
+            out.print(f"Sign in as {user.name} ({user.role} at the demo company), once, within 12 hours:\n  {link}\n")
+    if not organisations:
+        out.print("There is no organisation yet: amends keys create --help")

@@ -1,0 +1,222 @@
+"""What the service costs beside the bare model and beside sentence-transformers, on the same texts in one run.
+
+Prints a table; docs/operations.md holds the newest. Texts are made up here, so that anyone can run it.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models.scorer import OnnxScorer
+from triage.config import Settings
+
+OPENINGS = ("I ordered {thing} {when} and", "My {thing} arrived {when} but", "Your courier lost my {thing},", "Hello,")
+MIDDLES = (
+    "it still has not come although you promised it twice,",
+    "the screen is cracked and the box was open,",
+    "I was charged two times for the same thing,",
+    "nobody has answered any of my three emails,",
+)
+ENDINGS = (
+    "please tell me what happens now.",
+    "this is not acceptable!",
+    "I need it before Friday.",
+    "thank you for your help.",
+)
+THINGS = ("lamp", "tent", "kettle", "bicycle lock", "subscription box", "heater", "raincoat", "radio")
+WHENS = ("last week", "on Monday", "ten days ago", "this morning", "in October")
+
+
+def texts(count: int, seed: int) -> list[str]:
+    """Returns different messages of about 30 tokens."""
+    chance = random.Random(seed)
+    return [
+        f"{chance.choice(OPENINGS).format(thing=chance.choice(THINGS), when=chance.choice(WHENS))} "
+        f"{chance.choice(MIDDLES)} {chance.choice(ENDINGS)} Reference {chance.randrange(10**6)}."
+        for _ in range(count)
+    ]
+
+
+def median_ms(act: Callable[[], object], times: int) -> float:
+    spent = []
+    for _ in range(times):
+        started = time.perf_counter()
+        act()
+        spent.append((time.perf_counter() - started) * 1000)
+    return statistics.median(spent)
+
+
+class Server:
+    """`amends serve` on a free port and an empty database, with a key."""
+
+    def __init__(self, database_url: str = "") -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="amends-bench-")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.env = os.environ | {
+            "AMENDS_DATA": self.folder.name,
+            "AMENDS_PORT": str(self.port),
+            "AMENDS_LOG_LEVEL": "WARNING",
+        }
+        if database_url:
+            self.env["AMENDS_DATABASE_URL"] = database_url
+        command = [sys.executable, "-P", "-m", "triage.cli"]
+        made = subprocess.run(
+            [*command, "keys", "create", "--role", "ingest", "--organisation", "Bench", "--create-organisation"],
+            env=self.env, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        self.key = made.stdout.strip().splitlines()[-1]
+        started = time.perf_counter()
+        self.process = subprocess.Popen([*command, "serve"], env=self.env)
+        while not self._ready():
+            time.sleep(0.02)
+        self.seconds_to_ready = time.perf_counter() - started
+
+    def _ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError("the server did not start")
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+    def rss_mb(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
+
+    def caller(self) -> Callable[[str, Any], dict[str, Any]]:
+        """A function that posts JSON over one kept connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+
+        def post(path: str, body: Any) -> dict[str, Any]:
+            connection.request("POST", path, json.dumps(body), headers)
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+            if response.status >= 300:
+                raise RuntimeError(f"{response.status}: {answer}")
+            return answer
+
+        return post
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.folder.cleanup()
+
+
+def posted(name: str, text: str) -> dict[str, Any]:
+    return {
+        "source": "bench",
+        "external_id": name,
+        "author": "customer",
+        "conversation": {"external_id": name, "channel": "email"},
+        "customer": {"external_id": name},
+        "text": text,
+    }
+
+
+def concurrent(server: Server, bodies: list[dict[str, Any]], clients: int) -> float:
+    """Returns messages a second."""
+    lock, rest = threading.Lock(), list(bodies)
+
+    def work() -> None:
+        post = server.caller()
+        while True:
+            with lock:
+                if not rest:
+                    return
+                body = rest.pop()
+            post("/v1/messages", body)
+
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(bodies) / (time.perf_counter() - started)
+
+
+def peer_rate(batch: list[str], folder: str) -> float:
+    """Messages a second of sentence-transformers' default: torch, float32, batches of 32."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder, device="cpu")
+    model.encode(batch[:64])
+    rates = []
+    for _ in range(3):
+        started = time.perf_counter()
+        model.encode(batch, batch_size=32)
+        rates.append(len(batch) / (time.perf_counter() - started))
+    return statistics.median(rates)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--peer", help="folder of all-MiniLM-L6-v2 for sentence-transformers; absent: not compared")
+    arguments.add_argument("--messages", type=int, default=600)
+    arguments.add_argument("--database-url", default="")
+    chosen = arguments.parse_args()
+
+    scorer = OnnxScorer.load(Settings())
+    batch = texts(64, 1)
+    scorer.read(batch)
+    bare_batch = median_ms(lambda: scorer.read(batch), 15)
+    single = iter(texts(1000, 2))
+    bare_single = median_ms(lambda: scorer.read([next(single)]), 60)
+    peer = peer_rate(texts(512, 3), chosen.peer) if chosen.peer else None
+
+    server = Server(chosen.database_url)
+    try:
+        idle = server.rss_mb()
+        post = server.caller()
+        many = {"messages": [{"id": str(i), "text": t} for i, t in enumerate(batch)]}
+        post("/v1/triage", many)
+        triage = median_ms(lambda: post("/v1/triage", many), 15)
+        lone = iter([posted(f"lone{i}", t) for i, t in enumerate(texts(80, 4))])
+        post("/v1/messages", next(lone))
+        message = median_ms(lambda: (post("/v1/messages", next(lone)), time.sleep(0.1)), 60) - 100
+        rate = concurrent(server, [posted(f"m{i}", t) for i, t in enumerate(texts(chosen.messages, 5))], 16)
+        loaded = server.rss_mb()
+    finally:
+        server.stop()
+
+    rows = [
+        ("`amends serve` ready", f"{server.seconds_to_ready:.1f} s", "at most 6 s"),
+        ("memory, idle / after the load", f"{idle:.0f} / {loaded:.0f} MB", ""),
+        ("64 messages, bare batch", f"{bare_batch:.0f} ms", ""),
+        ("64 messages, POST /v1/triage", f"{triage:.0f} ms = {triage / bare_batch:.2f}x", "at most 1.3x"),
+        ("one message, bare model", f"{bare_single:.1f} ms", ""),
+        ("one message, POST /v1/messages", f"{message:.1f} ms = +{message - bare_single:.1f} ms", "at most +15 ms"),
+        ("16 clients, POST /v1/messages", f"{rate:.0f} messages/s", ""),
+    ]
+    if peer is not None:
+        rows += [
+            ("sentence-transformers, torch fp32, batches of 32", f"{peer:.0f} messages/s", ""),
+            ("16 clients as a share of that", f"{rate / peer:.2f}", "at least 0.5"),
+        ]
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| what | median | bar |\n|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()
