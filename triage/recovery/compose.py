@@ -19,7 +19,17 @@ from triage.recovery.plan import WORD_LIMITS, Plan, plain_dates, plan
 from triage.recovery.policy import Decision
 from triage.recovery.turn import sentence
 from triage.recovery.values import Claim, Draft, Money, Option, OptionState, Section, SectionName, Situation, Source
-from triage.recovery.words import AUXILIARIES, BASES, is_finite, is_regular_past
+from triage.recovery.words import (
+    ADVERBS,
+    AUXILIARIES,
+    BASES,
+    CONJUNCTIONS,
+    DETERMINERS,
+    PREPOSITIONS,
+    is_finite,
+    is_regular_past,
+    third_person,
+)
 
 _PLACEHOLDER = re.compile(r"\[\[([a-z_]+)\]\]")
 _SHORT = ("chat", "sms", "social")
@@ -31,6 +41,7 @@ class _Piece:
     text: str
     claims: list[Claim] = field(default_factory=list)
     paragraph: bool = False
+    line: bool = False
 
 
 @dataclass(slots=True)
@@ -39,11 +50,15 @@ class _Choice:
 
     seed: str
     used: int = 0
+    said: set[str] = field(default_factory=set)
 
     def of(self, options: Sequence[str]) -> str:
         self.used += 1
+        options = [o for o in options if o not in self.said] or options
         digest = hashlib.sha256(f"{self.seed}/{self.used}".encode()).digest()
-        return options[int.from_bytes(digest[:4], "big") % len(options)]
+        chosen = options[int.from_bytes(digest[:4], "big") % len(options)]
+        self.said.add(chosen)
+        return chosen
 
 
 class Composer:
@@ -63,9 +78,14 @@ class Composer:
 
 
 def _least(pieces: list[_Piece]) -> _Piece | None:
-    for section in ("follow_up", "next_steps", "own", "restate"):
+    """Returns the piece to leave out first: forms of words, then what the customer said, then what our records say."""
+    for section in ("follow_up", "next_steps", "own"):
         for piece in reversed(pieces):
             if piece.section == section:
+                return piece
+    for kind in ("message", "order"):
+        for piece in reversed(pieces):
+            if piece.section == "restate" and piece.claims and piece.claims[0].source.kind == kind:
                 return piece
     return None
 
@@ -73,22 +93,25 @@ def _least(pieces: list[_Piece]) -> _Piece | None:
 def _guarded(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Option]) -> Draft:
     """Returns the checked draft; a part that fails the guard is left out, at most twice."""
     draft = _assemble(s, p, pieces, options)
-    for _ in range(2):
+    for attempt in range(3):
         checks = guard.check(draft, s)
-        faults = [c for c in checks if not c.passed and c.start is not None and c.end]
-        if not faults:
-            break
-        kept, at = [], 0
-        for piece in pieces:
-            start = draft.text.find(piece.text, at)
-            at = start + len(piece.text)
-            if not any(start <= (c.start or 0) < at for c in faults) or piece.section in ("close", "safety"):
-                kept.append(piece)
+        faults = [c.start for c in checks if not c.passed and c.start is not None and c.end]
+        kept = _without(draft.text, pieces, faults) if attempt < 2 else pieces
         if len(kept) == len(pieces):
             break
         pieces = kept
         draft = _assemble(s, p, pieces, options)
-    return replace(draft, checks=guard.check(draft, s))
+    return replace(draft, checks=checks)
+
+
+def _without(text: str, pieces: list[_Piece], faults: Sequence[int]) -> list[_Piece]:
+    kept, at = [], 0
+    for piece in pieces:
+        start = text.find(piece.text, at)
+        at = start + len(piece.text)
+        if not any(start <= fault < at for fault in faults) or piece.section in ("close", "safety"):
+            kept.append(piece)
+    return kept
 
 
 def _assemble(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Option]) -> Draft:
@@ -96,7 +119,7 @@ def _assemble(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Opt
     sections: list[Section] = []
     for piece in pieces:
         if text:
-            text += "\n\n" if piece.paragraph else ("\n" if text.endswith(",") and piece.section == "close" else " ")
+            text += "\n\n" if piece.paragraph else "\n" if piece.line else " "
         start = len(text)
         text += piece.text
         if sections and sections[-1].name == piece.section:
@@ -140,6 +163,7 @@ class _Writer:
         self.apology: Mapping[str, Any] = prompts.load("apology").data
         self.options: list[Option] = []
         self.short = s.channel in _SHORT
+        self._about = False
 
     def write(self) -> list[_Piece]:
         body = {
@@ -154,8 +178,9 @@ class _Writer:
         pieces = [x for x in body if x.text]
         if self.s.channel != "social" and pieces:
             pieces = [_Piece(pieces[0].section, self._greeting()), *pieces]
-            pieces[1].paragraph = self.s.channel not in ("chat", "sms")
-            pieces.append(self._close())
+            pieces[1].paragraph, pieces[1].line = not self.short, self.short
+            if (close := self._close()).text:
+                pieces.append(close)
         return pieces
 
     # ---- bodies
@@ -163,6 +188,8 @@ class _Writer:
     def _failure(self) -> list[_Piece]:
         out = [*self._sorry(), *self._restated(), *self._recorded(), self._owned()]
         offered = self._offered()
+        if not offered and self.p.kind == "limited":
+            offered = [_Piece("options", self.choice.of(self.apology["offer"]["nothing"]))]
         if offered:
             offered[0].paragraph = not self.short
         out += offered
@@ -178,8 +205,21 @@ class _Writer:
         told = [*p.problems, *p.others]
         told.sort(key=lambda c: c.start)
         frames = words["noted"]["praise" if p.tone == "praise" else "frame"]
-        for c in told[: 1 if self.short else 2]:
+        most = 2 if self.short else 3
+        if p.article:
+            most = 0 if self.short else 1
+        for c in told[: most if p.tone != "praise" else 3]:
             out.append(self._framed("restate", self.choice.of(frames), c))
+        if p.fragments and self.short and not p.article:
+            out.append(
+                _Piece(
+                    "restate",
+                    f"You write of {_series([c.turned for c in p.fragments])}.",
+                    [_claim(c) for c in p.fragments],
+                )
+            )
+        if p.asked and not (p.article and self.short):
+            out.append(self._framed("restate", self.choice.of(self.apology["asked"]["frame"]), p.asked))
         if p.article:
             text = " ".join(p.answer)
             out.append(
@@ -202,37 +242,32 @@ class _Writer:
 
     def _public(self) -> list[_Piece]:
         out = self._sorry()[:1]
-        out += [self._framed("restate", "{clause}.", c) for c in self.p.others[:1]]
-        offered = []
-        for d in self.p.offers:
-            if re.search(r"\bprivate|direct", d.remedy.label + d.remedy.id, re.I):
-                text = _invitation(d.remedy.label)
-                key = "number" if self.p.number_unknown else "plain"
-                line = self.choice.of(self.words["invite"][key])
-                self._option(d, text, None)
-                offered.append(_Piece("ask", f"{sentence(text)} {line}" if text not in line else line))
-            else:
-                offered += self._offered([d])
-        if not any(x.section == "ask" for x in offered):
+        out += [self._framed("restate", self.choice.of(self.words["impact"]["frame"]), c) for c in self.p.others[:1]]
+        private = [d for d in self.p.offers if _PRIVATE.search(d.remedy.label)]
+        offered = self._offered([d for d in self.p.offers if d not in private])
+        for d in private[:1]:
+            form, np = phrase(_shortened(d.remedy.label))
+            frame = self.choice.of(self.words["private"]["do" if form == "do" else "np"])
+            self._option(d, np, None)
             offered.append(
-                _Piece("ask", self.choice.of(self.words["invite"]["number" if self.p.number_unknown else "plain"]))
+                _Piece("options", sentence(frame.format(np=np)), [Claim(np, Source("policy", ref=d.remedy.id))])
             )
-        return [*out, *offered]
+        key = "number" if self.p.number_unknown else "after" if private else "plain"
+        return [*out, *offered, _Piece("ask", self.choice.of(self.words["invite"][key]))]
 
     def _safety(self) -> list[_Piece]:
-        sheet = next((str(v) for k, v in self.s.order.items() if "safety" in k and isinstance(v, str)), None)
         out = []
-        if sheet:
-            out.append(
-                _Piece(
-                    "safety",
-                    f"Please do this now, before anything else: {sheet}",
-                    [Claim(sheet, Source("order", ref="safety_sheet"))],
-                )
-            )
+        sheet = next((str(v) for k, v in self.s.order.items() if "safety" in k and isinstance(v, str)), None)
+        steps = _for_the_customer(sheet) if sheet else ""
+        claims = [Claim(steps, Source("order", ref="safety_sheet"))] if steps else []
+        if self.p.life:
+            out.append(_Piece("safety", self.words["first"]["life"][0].format(steps=steps).strip(), claims))
+        elif steps:
+            out.append(_Piece("safety", self.choice.of(self.words["first"]["sheet"]).format(steps=steps), claims))
         else:
-            out.append(_Piece("safety", "Please call the emergency services or an ambulance now, before you read on."))
-        out += [*self._recorded(), *self._sorry(), *self._restated()]
+            out.append(_Piece("safety", self.choice.of(self.words["first"]["plain"])))
+        recorded = [] if steps else self._recorded()
+        out += [*recorded, *self._sorry(), *self._restated()]
         offered = self._offered()
         if offered:
             offered[0].paragraph = not self.short
@@ -240,47 +275,86 @@ class _Writer:
 
     def _receipt(self) -> list[_Piece]:
         matter = self.p.restricted or "other"
-        numbers = [f.text for f in self.p.facts.of("number")][:2]
-        reference = f" ({', '.join(dict.fromkeys(numbers))})" if numbers else ""
-        out = [_Piece("acknowledge", self.choice.of(self.words["received"][matter]).replace("{reference}", reference))]
+        spans = [f for f in self.p.facts.of("number") if any(ch.isdigit() for ch in f.text)]
+        known = str(self.s.order.get("number", "")).split()[-1:]
+        mentioned = [f.text for f in spans[:2]] + [n for n in known if n in self.s.text]
+        reference = ", ".join(dict.fromkeys(mentioned))
+        subject = f" ({reference})" if reference else ""
+        claims = [Claim(f.text, Source("message", f.start, f.end)) for f in spans[:2]]
+        line = self.choice.of(self.words["received"][matter]).replace("{reference}", subject)
+        out = [_Piece("acknowledge", line, claims)]
+        told = sorted([*self.p.problems, *self.p.others], key=lambda c: c.start)[: 1 if self.short else 2]
+        if told:
+            clauses = " and that ".join(c.turned for c in told)
+            out.append(
+                _Piece("restate", self.words["noted"]["frame"][0].format(clauses=clauses), [_claim(c) for c in told])
+            )
+        if deadline := _deadline(self.s.text):
+            out.append(_Piece("restate", self.words["deadline"]["frame"][0].format(deadline=deadline)))
         out.append(_Piece("next_steps", self.choice.of(self.words["handover"][matter]), paragraph=not self.short))
         return out
 
     def _holding(self) -> list[_Piece]:
         lack = self.p.lack or "vague"
-        out = [_Piece("acknowledge", "Thank you for writing.")]
+        number = self.s.order.get("number")
+        about = f" about {number}" if number and not self.short else ""
+        out = [
+            _Piece(
+                "acknowledge",
+                f"Thank you for writing{about}.",
+                [Claim(str(number), Source("order", ref="number"))] if about else [],
+            )
+        ]
         told = sorted([*self.p.problems, *self.p.others], key=lambda c: c.start)
-        out += [self._framed("restate", self.choice.of(self.apology["also"]["frame"]), c) for c in told[:2]]
-        missing = self.words["missing"]
+        if lack != "unclear":
+            out += [self._framed("restate", self.choice.of(self.words["noted"]["frame"]), c) for c in told[:3]]
+        fields, key = self._lacking(lack)
+        for field_ in fields:
+            out.append(_Piece("restate", self.words["missing"][lack][0].format(**field_)))
+        when = next(
+            (f for f in self.p.facts.of("time") if re.search(r"\d", f.text) and re.search(r"[A-Za-z]{3}", f.text)), None
+        )
+        day = f" {_on(when.text)}" if when else ""
+        how = (
+            f" {m.group()}"
+            if (m := re.search(r"\b(?:in cash|by card|by (?:bank )?transfer)\b", self.s.text, re.I))
+            else ""
+        )
+        question = self.words["question"][key][0].replace("{when}", how + day)
+        out.append(
+            _Piece(
+                "ask",
+                question,
+                [Claim(when.text, Source("message", when.start, when.end))] if when and day in question else [],
+            )
+        )
+        return out
+
+    def _lacking(self, lack: str) -> tuple[list[dict[str, str]], str]:
+        """Returns what fills the sentence about what is missing, and which question to ask."""
+        listed = [v for x in self.s.order.values() if isinstance(x, list) for v in x if isinstance(v, Mapping)]
         if lack == "lookup":
             lookup = next((str(v) for k, v in self.s.order.items() if "lookup" in k), "")
-            out.append(_Piece("restate", missing["lookup"][0].format(lookup=lookup)))
-            out.append(_Piece("ask", self.words["question"]["lookup_order"][0]))
-        elif lack == "unreadable":
-            file = next(
-                (
-                    str(v.get("name"))
-                    for x in self.s.order.values()
-                    if isinstance(x, list)
-                    for v in x
-                    if isinstance(v, Mapping) and "name" in v
-                ),
-                "",
-            )
-            out.append(_Piece("restate", missing["unreadable"][0].format(file=file)))
-            out.append(_Piece("ask", self.words["question"]["unreadable"][0]))
-        elif lack == "two":
-            choices = [v for x in self.s.order.values() if isinstance(x, list) for v in x if isinstance(v, Mapping)]
-            said = " and ".join(
-                f"the {v.get('item')} ({v.get('number')}), {plain_dates(str(v.get('status', '')), self.s.now)}"
-                for v in choices
-            )
-            out.append(_Piece("restate", missing["two"][0].format(choices=said)))
-            out.append(_Piece("ask", self.words["question"]["two"][0]))
-        else:
-            out.append(_Piece("restate", missing["vague"][0]))
-            out.append(_Piece("ask", self.words["question"]["unclear"][0]))
-        return out
+            order = re.search(r"\b(?:order|booking|name|account)\b", lookup, re.I)
+            lookup = re.sub(r"\b(?:she|he|they) (\w+?)s?\b", r"you \1", lookup.rstrip("."))
+            return [{"lookup": lookup}], "lookup_order" if order else "lookup_code"
+        if lack == "unreadable":
+            file = next((str(v["name"]) for v in listed if "name" in v), "")
+            return [{"file": file}], "unreadable"
+        if lack == "two":
+            said = [
+                f"the {v.get('item')} ({v.get('number')}; {plain_dates(str(v.get('status', '')), self.s.now)})"
+                for v in listed
+            ]
+            return [{"choices": " and ".join(said)}], "two"
+        if lack in ("paid", "sent"):
+            return [{"facts": plain_dates(str(self.s.order.get("status", "")), self.s.now)}], lack
+        if lack == "unclear":
+            read = re.findall(
+                r"\b(?:\d+|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]?\w+)\b", self.s.text
+            )[:2]
+            return [{"words": " and ".join(f"“{w}”" for w in dict.fromkeys(read)) or "some of it"}], "unclear"
+        return [{}], "vague"
 
     # ---- parts
 
@@ -293,23 +367,57 @@ class _Writer:
             return [_Piece("apologise", sentence(text), [_claim(c) for c in named])]
         if named:
             return [self._framed("apologise", self.choice.of(words["one"]), named[0])]
-        thing = self.p.thing or "what happened"
-        return [_Piece("apologise", self.choice.of(words["about"]).format(thing=thing))]
+        if self.p.fragments and "problem" in self.p.fragments[0].kinds:
+            self._about = True
+            first = self.p.fragments[0]
+            return [
+                _Piece("apologise", self.choice.of(words["about"]).format(thing=_the(first.turned)), [_claim(first)])
+            ]
+        if self.p.thing and self.p.kind != "safety":
+            return [_Piece("apologise", self.choice.of(words["thing"]).format(thing=self.p.thing))]
+        return [_Piece("apologise", self.choice.of(words["nothing"]))]
 
     def _restated(self) -> list[_Piece]:
-        out = []
+        """What else the customer said, neighbours joined; an occasion is named for what hangs on it."""
+        out: list[_Piece] = []
+        spare = self.p.fragments[1:] if self._about else self.p.fragments
+        if spare:
+            listed = _series([c.turned for c in spare])
+            out.append(_Piece("restate", self._frame("fragments").format(list=listed), [_claim(c) for c in spare]))
+        waiting: list[Clause] = []
         for c in self.p.others:
-            kind = (
-                "impact"
-                if "impact" in c.kinds
-                else "contact"
-                if "contact" in c.kinds and "problem" in c.kinds
-                else "also"
-            )
-            if "request" in c.kinds:
-                kind = "ask"
-            out.append(self._framed("restate", self.choice.of(self.apology[kind]["frame"]), c))
+            if "occasion" in c.kinds and _OCCASION.search(c.turned):
+                out += self._joined(waiting)
+                waiting = []
+                out.append(self._framed("restate", self._frame("impact"), c))
+                continue
+            waiting.append(c)
+            if len(waiting) == 2 or sum(x.words for x in waiting) > 14:
+                out += self._joined(waiting)
+                waiting = []
+        out += self._joined(waiting)
+        if self.p.asked:
+            out.append(self._framed("restate", self._frame("asked"), self.p.asked))
+        said = " ".join(c.turned for c in (*self.p.problems, *self.p.others, *self.p.fragments))
+        given = [f for f in self.p.facts.of("number") if f.text in self._known_text() and f.text not in said]
+        if given and not self.short:
+            text = _series(list(dict.fromkeys(f.text for f in given))[:2])
+            claims = [Claim(f.text, Source("message", f.start, f.end)) for f in given[:2]]
+            out.append(_Piece("restate", self._frame("given").format(list=text), claims))
         return out
+
+    def _joined(self, clauses: Sequence[Clause]) -> list[_Piece]:
+        if not clauses:
+            return []
+        frame = "{clause}." if len(clauses) > 1 else self._frame("also")
+        text = frame.format(clause=", and ".join(c.turned for c in clauses))
+        return [_Piece("restate", sentence(text), [_claim(c) for c in clauses])]
+
+    def _frame(self, name: str) -> str:
+        return self.choice.of(self.apology[name]["frame"])
+
+    def _known_text(self) -> str:
+        return " ".join([*(str(v) for v in self.s.order.values()), *(t.text for t in self.s.history)])
 
     def _recorded(self) -> list[_Piece]:
         if not self.p.records:
@@ -328,12 +436,15 @@ class _Writer:
     def _offered(self, offers: Sequence[Decision] | None = None) -> list[_Piece]:
         out: list[_Piece] = []
         for d in self.p.offers if offers is None else offers:
-            form, np = phrase(d.remedy.label)
+            label = _shortened(d.remedy.label) if self.p.kind == "public" else d.remedy.label
+            form, np = phrase(label)
             value = _value(d)
-            np += _details(d, value, self.s)
+            if not (self.short and len(self.p.offers) > 2):
+                np += _details(d, value, self.s)
             words = self.apology["offer"]
             if d.remedy.needs_approval:
                 frame = self.choice.of(words["approval"])
+                np = f"to {np}" if form == "do" else np
             else:
                 first = not any(x.section == "options" for x in out)
                 key = {"np": "one" if first else "next"}.get(form, form if first else f"{form}_next")
@@ -376,10 +487,66 @@ class _Writer:
         signature = self.s.agent.signature or self.s.agent.name
         company = self.s.brand.name or self.s.order.get("company")
         if self.short:
-            return _Piece("close", signature or (str(company) if company else ""))
+            return _Piece("close", signature or (str(company) if company else ""), line=True)
         sign_off = self.s.brand.sign_off or self.choice.of(self.apology["close"]["email"]) + ","
         lines = [sign_off, *([signature] if signature else []), *([str(company)] if company and not signature else [])]
         return _Piece("close", "\n".join(lines), paragraph=True)
+
+
+_PRIVATE = re.compile(r"\b(?:private|privately|direct|directly|DM)\b", re.I)
+
+
+_OCCASION = re.compile(
+    r"^(?:it is|the|your|his|her|our|my)\b.*\b(?:birthday|wedding|funeral|exams?|anniversary|christening|"
+    r"christmas|graduation|confirmation|party|"
+    r"conference|interview|payroll|scholarship|concert|[2-9]0th|buried|married)\b",
+    re.I,
+)
+
+
+def _on(day: str) -> str:
+    day = day[0].lower() + day[1:]
+    return day if re.match(r"(?:on|since|by|until|at|in|from|before|after)\b", day) else f"on {day}"
+
+
+def _shortened(label: str) -> str:
+    """Returns a label for a page with room for sixty words: up to its first comma where it is long."""
+    return label.split(",")[0] if len(label.split()) > 9 else label
+
+
+def _series(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _the(text: str) -> str:
+    first = text.split()[0].lower()
+    return text if first in DETERMINERS or first[0].isdigit() or first.endswith("s") else f"the {text}"
+
+
+_STAFF = re.compile(r"\b(?:the agent|care lead|no draft|staff|colleague|lead at once|do not send|never post)\b", re.I)
+
+
+def _for_the_customer(sheet: str) -> str:
+    """Returns the steps of a safety sheet that the customer is to take; those for our people stay inside."""
+    kept = []
+    for line in re.split(r"(?<=[.!])\s+", sheet):
+        parts = [x for x in re.split(r";\s*", line.split(": ", 1)[-1]) if not _STAFF.search(x)]
+        if parts:
+            kept.append(sentence("; ".join(parts).rstrip(".")))
+    return " ".join(kept)
+
+
+_DEADLINE = re.compile(
+    r"\b(?:by|before|until|deadline (?:is|of)|no later than|reply by)\s+((?:\d{1,2}(?::\d\d|"
+    r"\.\d\d)?\s?(?:[ap]\.?m\.?)?\s+(?:on\s+)?)?"
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day\s*)?(?:\d{1,2}(?:st|nd|rd|th)?\s+[A-Z][a-z]+(?:\s+\d{4})?|"
+    r"today|tomorrow)|\d{1,2}:\d\d(?:\s+today)?)",
+    re.I,
+)
+
+
+def _deadline(text: str) -> str | None:
+    return " ".join(m[1].split()) if (m := _DEADLINE.search(text)) else None
 
 
 def _claim(c: Clause) -> Claim:
@@ -405,9 +572,15 @@ def addressed(name: str | None, *, formal: bool = False) -> str | None:
 
 
 _MASS = frozenset(
-    "reimbursement compensation credit cash payment access help postage advice entry breakfast delivery "
-    "collection contact cleaning "
-    "settlement information support pick-up money crystals miles".split()
+    "reimbursement compensation cash payment access help postage advice breakfast delivery collection contact cleaning "
+    "settlement information support pick-up money storage praise".split()
+)
+_AFTER_PARTICIPLE = PREPOSITIONS | CONJUNCTIONS | ADVERBS | frozenset("again anew free back".split())
+_PARTICIPLES = frozenset("brought sent made taken kept sewn done given put paid".split())
+_DOERS = frozenset("send bring take give go restore get make put let keep reverse cancel lift block move open".split())
+_BREAK = re.compile(
+    r",|;|:| (?:of|for|from|to|at|in|on|with|by|against|per|until|when|while|as|that|who|which|where|and|or|"
+    r"towards|without|before|if|about)\b"
 )
 
 
@@ -415,134 +588,79 @@ def phrase(label: str) -> tuple[str, str]:
     """Returns the form of a remedy's label and the label as it stands in a sentence.
 
     Forms: `np` ("a full refund"), `back` ("the postage back"), `have` ("the block lifted"), `do` ("send another lamp"),
-    `clause` ("our optician comes to your home").
+    `clause` ("our optician comes to your home"), `tell` ("cards work while the app is down").
     """
     text = label.strip().rstrip(".")
-    words = text.split()
-    first = words[0].lower().strip(",")
-    low = text if (len(words[0]) > 1 and words[0][1].isupper()) or first in ("i",) else text[0].lower() + text[1:]
-    if first in BASES and first not in (
-        "refund",
-        "change",
-        "transfer",
-        "return",
-        "repair",
-        "place",
-        "help",
-        "check",
-        "search",
-        "report",
-        "call",
-        "credit",
-        "block",
-        "park",
-        "exchange",
-        "visit",
-        "rent",
-        "mail",
-        "note",
-        "order",
-        "offer",
-        "contact",
-        "need",
-        "care",
-        "cost",
-        "charge",
-        "post",
-        "release",
-        "load",
-        "claim",
-        "walk",
-        "ring",
-        "move",
-        "lock",
-        "cover",
-    ):
-        return "do", low
-    if first in ("go", "open"):
-        return "do", low
-    if is_regular_past(first):
-        return "have", f"it {low}"
-    if first in ("we", "our", "i", "someone", "somebody"):
+    words = [w.strip(",;:") for w in text.split()]
+    low = text if words[0][1:2].isupper() else text[0].lower() + text[1:]
+    first, second = words[0].lower(), words[1].lower() if len(words) > 1 else ""
+    if first in ("we", "our", "i", "someone", "somebody") and any(is_finite(w) or w in BASES for w in words[1:5]):
         return "clause", low
-    head = re.split(
-        r",|;|:| (?:of|for|from|to|at|in|on|with|by|against|per|until|when|while|as|that|who|which|where|and|"
-        r"or|towards|without|before) ",
-        text,
-        maxsplit=1,
-    )[0]
-    head_words = head.split()
-    rest = text[len(head) :]
-    if re.search(r"\bback$", head) or (
-        re.match(r"[^,;]{0,60}? back\b", text) and not re.search(r"\b(?:driver|we|he)\b", text, re.I)
+    if first == "no":
+        return "clause", low
+    if (
+        second in DETERMINERS | {"it", "us"}
+        and first not in DETERMINERS | PREPOSITIONS
+        and first not in ("half", "part")
     ):
-        return "back", _with_article(low, head_words, definite=True)
-    for i, w in enumerate(head_words[1:], 1):
-        if is_regular_past(w.lower()) or w.lower() in (
-            "brought",
-            "sent",
-            "made",
-            "taken",
-            "kept",
-            "sewn",
-            "done",
-            "given",
+        return "do", low
+    if first in _DOERS and second in PREPOSITIONS | {"back", "another"}:
+        return "do", low
+    if _is_participle(first) and second in _AFTER_PARTICIPLE:
+        return "have", f"it {low}"
+    head = _BREAK.split(text, maxsplit=1)[0].split()
+    upto = text.split(",")[0].split()
+    for at, word in enumerate(upto[1:], 1):
+        after = upto[at + 1].lower() if at + 1 < len(upto) else ""
+        if (
+            _is_participle(word.lower())
+            and (not after or after in _AFTER_PARTICIPLE)
+            and upto[at - 1].lower() not in _NOT_HEAD
         ):
-            return "have", _with_article(low, head_words[:i], definite=True)
-        if w.lower() in AUXILIARIES or (
-            is_finite(w) and w.lower().endswith("s") and i == len(head_words) - 1 and i > 0 and rest
+            return "have", _with_article(low, head[:at], definite=True)
+        if (
+            third_person(word.lower())
+            and after in DETERMINERS | PREPOSITIONS | {"back"}
+            and at <= 3
+            and head[0].lower() in ("the", "driver")
         ):
-            return (
-                ("clause", _with_article(low, head_words[:i], definite=True))
-                if w.lower() in AUXILIARIES or (len(head_words) > 1 and _sentence_like(head_words, i))
-                else ("np", _with_article(low, head_words))
-            )
-    return "np", _with_article(low, head_words)
+            return "clause", _with_article(low, head[:at], definite=True)
+        if word.lower() in ("work", "are", "is") and after in ("while", "when", "again", "open", "free"):
+            return "tell", low
+    if (
+        "back" in upto
+        and not {"with", "to"} & {*upto[: upto.index("back")]}
+        and not any(third_person(w) for w in upto[1:4])
+    ):
+        return "back", _with_article(low, head, definite=True)
+    return "np", _with_article(low, head)
 
 
-def _sentence_like(words: Sequence[str], at: int) -> bool:
-    return words[at].lower() in ("takes", "goes", "comes", "calls", "stays", "brings", "works", "stands")
+_NOT_HEAD = DETERMINERS | PREPOSITIONS | AUXILIARIES | ADVERBS | {"who", "which", "that", "as"}
+
+
+def _is_participle(word: str) -> bool:
+    return word in _PARTICIPLES or is_regular_past(word)
 
 
 def _with_article(low: str, head: Sequence[str], *, definite: bool = False) -> str:
-    first, last = head[0].lower().strip(","), head[-1].lower().strip(",")
-    if (
-        first
-        in (
-            "a",
-            "an",
-            "the",
-            "no",
-            "one",
-            "two",
-            "three",
-            "four",
-            "part",
-            "half",
-            "your",
-            "our",
-            "my",
-            "both",
-            "all",
-            "another",
-            "each",
-            "every",
-            "any",
-            "full-time",
-        )
-        or first.isdigit()
-        or "%" in first
+    first, last = head[0].lower(), head[-1].lower()
+    if first in DETERMINERS or first in ("part", "full-time") or first[0].isdigit():
+        return low
+    if definite or first in ("first", "next", "right", "same"):
+        return f"the {low}"
+    if (last in _MASS and len(head) < 3) or (
+        last.endswith("s") and not last.endswith("ss") and last not in ("pass", "gas")
     ):
         return low
-    if definite:
-        return f"the {low}"
-    if (
-        last in _MASS and (len(head) == 1 or head[-2].lower() not in ("bank", "storm", "goodwill", "service", "same"))
-    ) or (last.endswith("s") and not last.endswith("ss") and last not in ("pass", "gas")):
+    if head[0][1:2].isupper() or (
+        len(head) > 1 and head[0][0].isupper() and head[1][:1].isupper() and first not in _ADJECTIVES
+    ):
         return low
-    if head[0][1:2].isupper() or (head[0][0].isupper() and len(head) > 1 and head[1][:1].isupper()):
-        return low
-    return f"{'an' if low[0] in 'aeiou' and not low.startswith(('one', 'uni', 'use')) else 'a'} {low}"
+    return f"{'an' if low[0] in 'aeiou' and not low.startswith(('one', 'uni', 'use', 'eu')) else 'a'} {low}"
+
+
+_ADJECTIVES = frozenset("full free new written direct bonus read-only".split())
 
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
@@ -575,20 +693,15 @@ def _details(d: Decision, value: Money | None, s: Situation) -> str:
         parts.append(money(value) if exact else f"up to {money(value)}")
     wanted = [
         c.strip()
-        for c in d.remedy.conditions.split(";")
+        for c in re.split(r"[;,]", d.remedy.conditions)
         if _STILL_OPEN.search(c) and (not d.remedy.when or _customer_side(c))
     ]
     if wanted and not re.search(r"\b(?:customer|guest|player|patient|employee|never named|policy)\b", wanted[0], re.I):
         parts.append(plain_dates(wanted[0], s.now))
-    return (", " if parts else "") + ", ".join(parts)
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _customer_side(condition: str) -> bool:
     return bool(
         re.search(r"\b(?:against|receipts?|copy of|takes|while|replaces|until|nothing to send)\b", condition, re.I)
     )
-
-
-def _invitation(label: str) -> str:
-    low = label[0].lower() + label[1:]
-    return low.split(",")[0]

@@ -12,6 +12,7 @@ from typing import Literal
 from triage.recovery.turn import turn
 from triage.recovery.words import (
     AUXILIARIES,
+    BASES,
     CONJUNCTIONS,
     DETERMINERS,
     IRREGULAR_PASTS,
@@ -19,6 +20,7 @@ from triage.recovery.words import (
     PRONOUNS,
     WORD,
     is_finite,
+    is_regular_past,
 )
 
 FactKind = Literal["problem", "contact", "impact", "request", "time", "count", "amount", "number", "occasion"]
@@ -45,6 +47,7 @@ class Clause:
     kinds: frozenset[FactKind]
     finite: bool
     question: bool
+    """Whether the customer asks it; `turned` is then what is asked, as "whether you can bring it back"."""
     words: int
 
 
@@ -99,7 +102,7 @@ _PATTERNS: dict[FactKind, re.Pattern[str]] = {
         r"\b(?:birthday|b-?day|wedding|funeral|buried|exam|exams|anniversary|christmas|graduation|confirmation|"
         r"baptism|christening|party|holiday|vacation|conference|interview|visa|scholarship|payroll|rent|mortgage|"
         r"inhaler|medicine|medication|hospital|surgery|operation|passport|marry|married|baby|newborn|concert|"
-        r"\d{1,2}0?th)\b",
+        r"[2-9]0th|18th|21st birthday)\b",
         re.I,
     ),
 }
@@ -225,14 +228,15 @@ def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 def extract(text: str, name: str | None = None) -> Facts:
     """Returns the message's clauses and facts; greetings, signatures and steering words are left out."""
     hostile = attacks(text)
+    proper = {m.group() for m in _MID_CAPITAL.finditer(text)}
     clauses: list[Clause] = []
     for start, end in _sentences(text, hostile, name):
         question = "?" in text[end - 1 : end + 2]
         own_subject = True
         for a, b in _clauses(text, start, end):
-            if clause := _clause(text, a, b, question, own_subject):
+            if clause := _clause(text, a, b, question, own_subject, proper):
                 clauses.append(clause)
-                own_subject = clause.turned.startswith("you ")
+                own_subject = clause.turned.startswith("you ") if clause.finite else own_subject
     return Facts(tuple(clauses), tuple(_spans(text, hostile)), hostile)
 
 
@@ -285,8 +289,10 @@ _CUT = re.compile(
     r"\s*(?:;|:(?=\s)|\s[-–—]+\s|\()\s*|\)\s*,?\s*|,?\s+(?=(?:and|but|so|then|because|which|where|while|"
     r"although|though|when|whether)\b)|,\s+"
 )
+_APPOSITION = re.compile(r"(?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-ZÀ-Ý][\w'’-]+(?: [A-ZÀ-Ý][\w'’-]+)?,")
 _LEAD = re.compile(
-    r"^(?:(?:and|but|so|then|also|well|ok(?:ay)?|now|right|yes|hey\w*|hi|hello|anyway|ps|p\.s|bro|dude|look|"
+    r"^(?:[@#]\w+[\s,:]*|(?:only|and|but|so|then|also|well|ok(?:ay)?|now|right|yes|hey\w*|hi|hello|anyway|ps|"
+    r"p\.s|bro|dude|look|"
     r"listen|please|"
     r"plus|because|cause|thanks|sorry|just|to be (?:fair|honest)|i mean|you know|of course|as i said)\b[\s,:.]*)+",
     re.I,
@@ -297,8 +303,14 @@ def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Cuts a sentence where a new subject and verb begin; pieces without a verb stay with what precedes them."""
     cuts = [start]
     for m in _CUT.finditer(text, start, end):
+        if re.search(r"\bbetween \S+$", text[cuts[-1] : m.start()]):
+            continue
         right = _strip_lead(text, m.end(), end)
-        if m.start() > cuts[-1] and (_opens(text[right:end]) or text[m.start() : m.end()].strip() in ";:()-–—"):
+        if (
+            m.start() > cuts[-1]
+            and not _APPOSITION.match(text, m.end(), end)
+            and (_opens(text[right:end]) or text[m.start() : m.end()].strip() in ";:()-–—")
+        ):
             cuts.append(m.end())
     yield from zip(cuts, [*cuts[1:], end], strict=True)
 
@@ -315,7 +327,7 @@ def _opens(piece: str) -> bool:
 
 def _subject_and_verb(piece: str) -> bool:
     """Returns whether the piece opens with a subject that a finite verb follows soon."""
-    words = [w.lower().replace("’", "'") for w in WORD.findall(piece[:120])[:9]]
+    words = [w.lower().replace("’", "'") for w in WORD.findall(piece[:160])[:13]]
     if len(words) < 2:
         return False
     first = words[0]
@@ -324,19 +336,70 @@ def _subject_and_verb(piece: str) -> bool:
     if first in ("im", "ive", "its", "youre", "thats", "theres", "u"):
         return True
     if first in PRONOUNS and first not in ("one", "both", "that", "this", "these", "those"):
-        return any(is_finite(w) or w in _BASE_AFTER for w in words[1:4])
-    if first in DETERMINERS or first in PRONOUNS or piece[:1].isupper() or piece[:1].isdigit():
+        plural = first in ("i", "we", "you", "they")
+        return any(is_finite(w) or (plural and w in BASES) for w in words[1:4])
+    bare = first not in DETERMINERS | PRONOUNS
+    named = piece[:1].isupper() or piece[:1].isdigit()
+    if (named or first not in DETERMINERS | PRONOUNS) and is_finite(first):
+        return False
+    if first in PREPOSITIONS and first not in ("like", "about", "of", "to"):
+        for at in range(1, min(len(words) - 1, 8)):
+            if words[at] in _SUBJECTS and _subject_and_verb(" ".join(words[at:])):
+                return True
+        return False
+    if first in DETERMINERS or first in PRONOUNS or named:
         return any(
-            w in AUXILIARIES
-            or (is_finite(w) and not PREPOSITIONS & {*words[1 : i + 1]} and words[i] not in DETERMINERS)
-            for i, w in enumerate(words[1:8])
-            if not _breaks(words[1 : i + 1])
+            _predicate(w, words[1 : i + 1], bare) for i, w in enumerate(words[1:12]) if not _breaks(words[1 : i + 1])
         )
     return False
 
 
+def _predicate(word: str, between: list[str], bare: bool) -> bool:
+    """Returns whether a word is the verb of the subject before it, and no participle or verb of a phrase between."""
+    if word in AUXILIARIES:
+        return True
+    if not is_finite(word) or (between and between[-1] in DETERMINERS):
+        return False
+    if bare and (is_regular_past(word) or word in _PARTICIPLE_LIKE):
+        return False
+    inside = PREPOSITIONS & {*between}
+    return not inside or (inside == {"of"} and word in IRREGULAR_PASTS)
+
+
+_PARTICIPLE_LIKE = frozenset(
+    "found lost sent made kept left put cut paid bought brought held sold bent split spent set hit".split()
+)
+_SUBJECTS = frozenset(
+    "i we you he she it they there my your our the his her its nobody nothing their this that".split()
+)
+
+
 def _breaks(words: list[str]) -> bool:
     return any(w in CONJUNCTIONS and w not in ("and", "or") for w in words)
+
+
+_ASKS = (  # what is asked, in reported form
+    (re.compile(r"^(how|where|when|why|what) (can|could|should|shall|may|must) (you|we) (.+)", re.I), r"\1 \3 \2 \4"),
+    (re.compile(r"^(how|where|when|why|what) do (you|we) (.+)", re.I), r"\1 \2 can \3"),
+    (
+        re.compile(r"^(how (?:long|much|many)|what|when|where) does (.+?) (cost|take|stay|work|last)\b(.*)", re.I),
+        r"\1 \2 \3s\4",
+    ),
+    (re.compile(r"^(can|could|may|should|shall|will|would) (you|we|it|they|he|she|somebody|there) (.+)", re.I), r"whether \2 \1 \3"),
+    (re.compile(r"^do (you|we) (.+)", re.I), r"whether \1 \2"),
+    (re.compile(r"^where (is|are) ((?:your|the|our) [\w -]+)$", re.I), r"where \2 \1"),
+    (re.compile(r"^(is|are) (there|it|this|that|they|we|you) (.+)", re.I), r"whether \2 \1 \3"),
+    (re.compile(r"^does (it|that|this) (\w+)\b(.*)", re.I), r"whether \1 \2s\3"),
+)  # fmt: skip
+
+
+def _reported(question: str) -> str | None:
+    """Returns a question in reported form: "can we bring it back" becomes "whether we can bring it back"."""
+    for pattern, form in _ASKS:
+        if pattern.match(question):
+            out = re.split(r",? (?:and|or) (?:do|does|what|how|is|are|can|when|who)\b", pattern.sub(form, question))[0]
+            return re.sub(r"\bshall\b", "should", out[0].lower() + out[1:])
+    return None
 
 
 def _elided(word: str) -> bool:
@@ -349,13 +412,26 @@ _AMBIGUOUS = frozenset("left let cut put set read cost hit shut ground felt lit 
 
 _ELIDED = frozenset(
     "was had ordered asked called tried waited phoned emailed received opened booked uploaded arrived landed missed "
-    "used checked cancelled canceled requested returned reported attached visited contacted messaged walked "
+    "would used checked cancelled canceled requested returned reported attached visited contacted messaged walked "
     "moved".split()
 )
-_BASE_AFTER = frozenset("want need live work use have keep wait expect get see know rely run own love pay stay".split())
 
 
-def _clause(text: str, start: int, end: int, question: bool, own_subject: bool) -> Clause | None:
+_SCARE = re.compile(r"[\"“”']((?:\w+ ?){1,3})[\"“”'](?!\w)")
+
+
+def _trimmed(text: str) -> str:
+    """Returns a long clause up to a comma, where what stands before can stand alone."""
+    text = re.sub(r",? (?:and|but|or|so)$", "", text)
+    while len(text.split()) > 18 and len(text.rpartition(", ")[0].split()) >= 6:
+        text = text.rpartition(", ")[0]
+    return text
+
+
+_MID_CAPITAL = re.compile(r"(?<=[a-z0-9,;] )[A-ZÀ-Ý][\w'’-]*")
+
+
+def _clause(text: str, start: int, end: int, question: bool, own_subject: bool, proper: set[str]) -> Clause | None:
     raw_start = _strip_lead(text, start, end)
     while end > raw_start and not (text[end - 1].isalnum() or text[end - 1] in "%€£$)\"'"):
         end -= 1
@@ -363,12 +439,19 @@ def _clause(text: str, start: int, end: int, question: bool, own_subject: bool) 
     words = WORD.findall(piece)
     if len(words) < 2:
         return None
-    turned = turn(piece)
+    turned = _trimmed(turn(_SCARE.sub(r"\1", piece)))
     if not turned:
         return None
+    if words[0] not in proper and words[0][1:].islower() and turned.startswith(words[0]):
+        turned = turned[0].lower() + turned[1:]
     finite = _subject_and_verb(piece)
     if not finite and own_subject and _elided(words[0]) and words[1].lower() not in ("me", "us", "to", "that"):
         turned, finite = "you " + turned[0].lower() + turned[1:], True
+    asked = question and "?" in text[end : end + 3]
+    if asked and (reported := _reported(turned)):
+        turned, finite = reported, True
+    elif asked:
+        finite = False
     kinds: set[FactKind] = {k for k, p in _PATTERNS.items() if p.search(piece)}
     if _PROBLEM.search(piece):
         kinds.add("problem")
@@ -385,6 +468,6 @@ def _clause(text: str, start: int, end: int, question: bool, own_subject: bool) 
         turned,
         frozenset(kinds),
         finite,
-        question and "?" in text[end : end + 3],
+        asked,
         len(turned.split()),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +10,19 @@ from triage.cases.values import Article
 from triage.recovery.facts import Clause, Facts, extract
 from triage.recovery.policy import Decision, decide, is_goodwill, smallest_adequate
 from triage.recovery.values import Kind, SectionName, Situation
-from triage.recovery.words import WORD, content_stems, stem
+from triage.recovery.words import (
+    ADVERBS,
+    AUXILIARIES,
+    BASES,
+    CONJUNCTIONS,
+    DETERMINERS,
+    IRREGULAR_PASTS,
+    PREPOSITIONS,
+    PRONOUNS,
+    WORD,
+    content_stems,
+    is_verb,
+)
 from triage.scoring.values import NOT_FAILURES
 
 Restricted = Literal["legal", "regulator", "press", "injury", "data", "chargeback", "other"]
@@ -45,12 +57,18 @@ class Plan:
     lack: Lack | None = None
     tone: Tone = "question"
     number_unknown: bool = False
+    fragments: tuple[Clause, ...] = ()
+    """Pieces without a verb that say what happened: "eleven e-mails", "broth in the bag"."""
+    asked: Clause | None = None
+    life: bool = False
+    """Somebody's life may be at risk: ask first."""
     suggest_sender: Literal["agent", "lead"] = "agent"
     channel_advice: str | None = None
 
 
 WORD_LIMITS = {"email": 220, "form": 220, "phone": 220, "chat": 90, "sms": 90, "social": 60}
-_BUDGET = {"email": 62, "form": 62, "phone": 62, "chat": 30, "sms": 30, "social": 20}
+_BUDGET = {"email": 78, "form": 78, "phone": 78, "chat": 34, "sms": 30, "social": 24}
+"""Words for the customer's own facts: a reply that says everything back is a form letter too."""
 
 
 def plan(situation: Situation) -> Plan:
@@ -77,7 +95,10 @@ def plan(situation: Situation) -> Plan:
         restricted=restricted,
         lack=lack,
         tone=_tone(situation.text),
-        number_unknown=not situation.order and not _known_number(situation),
+        fragments=_fragments(situation, facts, kind, (*problems, *others)),
+        asked=_asked(situation, facts, kind),
+        life=kind == "safety" and bool(_LIFE.search(situation.text)),
+        number_unknown=_number_wanted(situation, decisions),
         suggest_sender="lead" if _severe(situation, facts) and failed else "agent",
         channel_advice=_channel_advice(situation, facts, kind, offers),
     )
@@ -159,7 +180,7 @@ _LIFE = re.compile(
     re.I,
 )
 _NOT_COMPLAINT = re.compile(
-    r"\b(?:not a (?:complaint|bug|problem)|no complaint|nothing (?:is )?wrong|furious,? with myself|"
+    r"\b(?:not a (?:complaint|bug|problem)|(?<!make )no complaint|nothing (?:is )?wrong|furious,? with myself|"
     r"angry (?:at|with) myself|my own (?:fault|mistake|stupidity)|"
     r"there is nothing (?:we|i) want|quick (?:one|question)|just a question|small question|"
     r"one (?:small )?question|one idea|an idea)\b",
@@ -220,7 +241,7 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
         return "public", None, None
     if lack := _lack(s, text, facts, decisions):
         return "holding", None, lack
-    if not _is_failure(s, text, facts):
+    if not _is_failure(s, text, decisions):
         return "no_failure", None, None
     if _CANNOT.search(order):
         return "limited", None, None
@@ -253,9 +274,27 @@ def _restricted(text: str, order: Mapping[str, Any]) -> Restricted | None:
     return None
 
 
-def _is_failure(s: Situation, text: str, facts: Facts) -> bool:
+_OUR_FAILURE = re.compile(
+    r"\b(?:mistake|error|fault|wrong|missing|missed|late|damaged?|broken|cancelled (?:twice|by)|overbooked|"
+    r"twice|outage|although|lost|not as bought)\b",
+    re.I,
+)
+_FIX = re.compile(
+    r"\b(?:could (?:somebody|someone|you) (?:please )?(?:look|fix|repair|check)|please (?:fix|repair)|can you fix)\b",
+    re.I,
+)
+_PRAISE_ONLY = re.compile(r"\b(?:nothing (?:we|i) want|not a (?:complaint|bug))\b", re.I)
+
+
+def _is_failure(s: Situation, text: str, decisions: Sequence[Decision]) -> bool:
     known = s.score.known_failure
     cues = len({m.group().lower() for m in _STRONG_FAILURE.finditer(text)})
+    if (
+        any(d.state == "eligible" and _OUR_FAILURE.search(d.remedy.conditions) for d in decisions)
+        and not s.articles
+        and known not in NOT_FAILURES
+    ):
+        return not _PRAISE_ONLY.search(text)
     if _NOT_COMPLAINT.search(text) and (known is None or known in NOT_FAILURES):
         return cues >= 5
     if known is not None and known not in NOT_FAILURES:
@@ -264,7 +303,7 @@ def _is_failure(s: Situation, text: str, facts: Facts) -> bool:
         return cues >= 4 and not s.articles
     if s.articles and _MAY_BE_ASKED.search(text):
         return cues >= 6
-    if _PRAISE.search(text) and cues <= 2:
+    if _PRAISE.search(text) and cues <= 2 and not _FIX.search(text):
         return False
     if _MAY_BE_ASKED.search(text) and cues == 0:
         return False
@@ -281,6 +320,8 @@ def _lack(s: Situation, text: str, facts: Facts, decisions: Sequence[Decision]) 
             isinstance(v, Mapping) and (v.get("readable") is False or v.get("bytes") == 0) for v in value
         ):
             return "unreadable"
+    if lack := _contradiction(s, text):
+        return lack
     if any(d.state == "eligible" and d.remedy.when for d in decisions):
         return None
     for value in s.order.values():
@@ -338,7 +379,9 @@ _EMPTY = re.compile(
     r"reckon|guess|quiz|spare|as we said|"
     r"going to say|we should|cannot believe|bother|trouble|told off|do we people|your english|"
     r"make no complaint|pay slip|personally|as plain as|"
-    r"we cannot prove|do not know|we know|you know us|remember you|opinion|be honest|asking us|like it told|"
+    r"nobody else|gone pale|thought|must have been|look forward|nice lad|no idea|like our|like to ask|"
+    r"wears off|let you look|prove that|we cannot prove|do not know|we know|you know us|remember you|opinion|"
+    r"be honest|asking us|care to|like it told|"
     r"you think|embarrass\w*|napkin)\b",
     re.I,
 )
@@ -350,15 +393,18 @@ def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...],
     Greedy cover: each step takes the clause with most facts not yet told for its length, until the channel's budget.
     """
     budget = _BUDGET[s.channel]
-    if kind in ("no_failure", "restricted", "safety"):
+    if kind in ("no_failure", "restricted", "safety", "holding") and _tone(s.text) != "praise":
         budget = budget // 2
-    item = content_stems(" ".join(str(s.order.get(k, "")) for k in ("item", "items", "company")))
+    item = content_stems(" ".join(str(s.order.get(k, "")) for k in ("item", "items")))
+    near = content_stems(" ".join([*_flat(s.order), *(f"{r.label} {r.conditions}" for r in s.remedies)]))
+    most = 6 if _BUDGET[s.channel] > 60 else 3
     told: set[str] = set()
     chosen: list[Clause] = []
-    pool = [c for c in facts.clauses if _fit(c, s, kind)]
-    while pool and budget > 4 and len(chosen) < (5 if budget > 30 or len(chosen) else 3):
-        best = max(pool, key=lambda c: _worth(c, told, item, facts, chosen))
-        if _worth(best, told, item, facts, chosen) < 0.9:
+    clauses = [_public_part(c, s) for c in facts.clauses] if kind == "public" else facts.clauses
+    pool = [c for c in clauses if _fit(c, s, kind)]
+    while pool and budget > 4 and len(chosen) < most:
+        best = max(pool, key=lambda c: _worth(c, told, item, near, chosen))
+        if _worth(best, told, item, near, chosen) < 0.8:
             break
         pool.remove(best)
         if best.words <= budget:
@@ -367,8 +413,8 @@ def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...],
             budget -= best.words
     chosen.sort(key=lambda c: c.start)
     problems = [c for c in chosen if _is_problem(c)]
-    problems.sort(key=lambda c: -_strength(c))
-    named = sorted(problems[:2], key=lambda c: c.start)
+    problems.sort(key=lambda c: -_strength(c, item | near))
+    named = sorted([c for c in problems if _to_apologise_for(c)][:2], key=lambda c: c.start)
     return tuple(named), tuple(c for c in chosen if c not in named)
 
 
@@ -376,29 +422,92 @@ def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
     if (
         not c.finite
         or c.question
-        or not 3 <= c.words <= 22
+        or not 2 <= c.words <= 22
         or _EMPTY.search(c.turned)
-        or re.search(r"[\"“”()@<>{}\[\]|]", c.text)
+        or re.search(r"[\"“”()@<>{}\[\]|]", c.turned)
     ):
+        return False
+    if re.match(r"(?:all|everything|anything) (?:what|that|who)\b", c.turned, re.I):
         return False
     if re.match(r"(?:if|where|which|who|what|whether|how|shall|can|could|do|does|did|is|are|will)\b", c.turned, re.I):
         return False
-    if kind == "public":
-        return not _personal(c.text, s)
-    return True
+    if c.turned.split()[-1].lower() in PREPOSITIONS | DETERMINERS:
+        return False
+    return kind != "public" or not _personal(c.text, s)
 
 
 def _personal(text: str, s: Situation) -> bool:
+    """Returns whether words must not stand on a public page: names of people, numbers of any length, health, age."""
     own = {w.lower() for w in WORD.findall(s.customer.name or "") if len(w) > 2}
-    words = WORD.findall(text)
-    named = any(
-        w[0].isupper() and i > 0 and w not in ("I", "I'm", "I've") and not w.isupper() for i, w in enumerate(words)
-    )
-    return (
-        named
-        or any(w.lower() in own for w in words)
-        or bool(re.search(r"\d{2,}|\b(?:diabet|account|booking|room)\w*", text, re.I))
-    )
+    if any(w.lower() in own for w in WORD.findall(text)) or _PERSON_NAMED.search(text):
+        return True
+    return bool(re.search(r"\d{2,}|\b(?:diabet\w*|account|booking|room|pregnan\w*|disab\w*)\b", text, re.I))
+
+
+_PERSON_NAMED = re.compile(
+    r"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Dd]r|called|named|[Mm]y \w+|[Yy]our \w+),? [A-ZÀ-Ý][a-zß-ÿ]+|, [A-ZÀ-Ý][a-zß-ÿ]+(?:,|$)"
+)
+
+
+def _public_part(c: Clause, s: Situation) -> Clause:
+    """Returns the clause without the parts, cut at commas and brackets, that are not for a public page."""
+    kept = [x for x in re.split(r",\s*|\s*\([^)]*\)", c.turned) if x and not _personal(x, s)]
+    text = ", ".join(kept)
+    return replace(c, text=text, turned=text, words=len(text.split()))
+
+
+def _fragments(s: Situation, facts: Facts, kind: Kind, told: Sequence[Clause]) -> tuple[Clause, ...]:
+    """Returns up to three pieces without a verb that hold a fact and are not told yet, in the message's order."""
+    if kind in ("safety", "restricted", "holding") or (kind == "no_failure" and not s.channel == "chat"):
+        return ()
+    known = set().union(*(_features(c.text) for c in told)) if told else set()
+    near = content_stems(" ".join([*_flat(s.order), *(f"{r.label} {r.conditions}" for r in s.remedies)]))
+    room = _BUDGET[s.channel] - sum(c.words for c in told)
+    scored: list[tuple[float, Clause]] = []
+    for c in facts.clauses:
+        c = _public_part(c, s) if kind == "public" else c
+        if c.finite or c.question or not 2 <= c.words <= 16 or not _nominal(c.turned) or _EMPTY.search(c.turned):
+            continue
+        if re.search(r"[\"“”()@<>{}\[\]|#]", c.turned) or "request" in c.kinds:
+            continue
+        new = _features(c.text) - known
+        worth = (
+            len(new) * 0.6
+            + len(new & near)
+            + sum(k in c.kinds for k in ("problem", "time", "count", "amount", "impact"))
+        )
+        if worth >= 2.2 and c.kinds & {"problem", "time", "count", "amount", "contact"}:
+            scored.append((worth / c.words**0.4, c))
+    scored.sort(key=lambda x: -x[0])
+    out: list[Clause] = []
+    for _, c in scored[:3]:
+        if c.words <= room:
+            out.append(c)
+            room -= c.words
+    return tuple(sorted(out, key=lambda c: c.start))
+
+
+def _nominal(text: str) -> bool:
+    """Returns whether the words are a name for something, without a verb of their own and no half sentence."""
+    words = [w.lower() for w in WORD.findall(text)]
+    if words[0] in _NO_NAME or words[0] in PREPOSITIONS or words[0] in BASES or words[-1] in PREPOSITIONS | DETERMINERS:
+        return False
+    subjects = {"you", "we", "they", "he", "she", "it", "who", "where", "which", "what", "whether", "there", "that"}
+    return not any(w in AUXILIARIES or w in IRREGULAR_PASTS or w in subjects for w in words)
+
+
+_NO_NAME = PRONOUNS - DETERMINERS | frozenset(
+    "and but or so if when where which who that because then even as to not how why what going got please kindly again "
+    "once every while until although however regards finance director yes quick re happy".split()
+)
+
+
+def _asked(s: Situation, facts: Facts, kind: Kind) -> Clause | None:
+    """Returns the question of the customer that can be said back, where the reply answers one."""
+    if kind not in ("no_failure", "failure", "limited") or (kind != "no_failure" and s.channel in ("chat", "sms")):
+        return None
+    asked = [c for c in facts.clauses if c.question and c.finite and 4 <= c.words <= 22 and not _EMPTY.search(c.turned)]
+    return max(asked, key=lambda c: len(_features(c.text)), default=None)
 
 
 def _features(text: str) -> frozenset[str]:
@@ -409,14 +518,34 @@ def _is_problem(c: Clause) -> bool:
     return "problem" in c.kinds and bool(_STRONG.search(c.text)) and "request" not in c.kinds
 
 
-def _strength(c: Clause) -> float:
-    starts_low = re.match(r"(?:it|he|she|they|this|that)\b", c.turned)
-    return len(_STRONG.findall(c.text)) + ("time" in c.kinds) * 0.3 - (1.5 if starts_low else 0) + min(c.words, 10) / 20
+_OWN_ACT = re.compile(
+    r"you (?!were|was|have been|had to|have to|cannot|could not|did not (?:get|receive|hear)|"
+    r"have not (?:received|heard|had)|never|had no|"
+    r"have no|got|missed|lost|waited|arrived|paid|are not|are still|still|have never|have had to|landed)\b",
+    re.I,
+)
 
 
-def _worth(c: Clause, told: set[str], item: frozenset[str], facts: Facts, chosen: Sequence[Clause]) -> float:
+def _to_apologise_for(c: Clause) -> bool:
+    """Returns whether the clause says what befell the customer, and not what the customer did or thinks."""
+    return not _OWN_ACT.match(c.turned) and not re.match(r"(?:he|she|they)\b", c.turned) and not _IDLE.search(c.turned)
+
+
+_IDLE = re.compile(r"\b(?:still (?:work|comes?)|no hurry|can wait|wears? off|at once|fine|no problem)\b", re.I)
+
+
+def _strength(c: Clause, near: frozenset[str]) -> float:
+    starts_low = re.match(r"(?:it|this|that|there)\b", c.turned)
+    shared = len(content_stems(c.text) & near)
+    return len(_STRONG.findall(c.text)) + shared * 0.5 + ("time" in c.kinds) * 0.3 - (1.2 if starts_low else 0)
+
+
+_PROPER = re.compile(r"(?<=[a-z0-9,;] )(?!I\b|I')[A-ZÀ-Ý][a-zß-ÿ][\w'’-]*")
+
+
+def _worth(c: Clause, told: set[str], item: frozenset[str], near: frozenset[str], chosen: Sequence[Clause]) -> float:
     new = _features(c.text) - told
-    value = len(new) * 0.8 + len(new & item) * 1.2
+    value = len(new) * 0.7 + len(new & item) * 1.0 + len(new & near) * 0.7
     value += sum(
         1.2 for w in WORD.findall(c.text)[1:] if w[0].isupper() and not w.isupper() and w.lower() in told | new
     )
@@ -432,28 +561,51 @@ def _worth(c: Clause, told: set[str], item: frozenset[str], facts: Facts, chosen
     }
     value += sum(w for k, w in weights.items() if k in c.kinds)
     value -= 3.0 if "request" in c.kinds else 0.0
-    if re.match(r"(?:it|he|she|they|this|that|there)\b", c.turned) and not any(
-        abs(o.end - c.start) < 30 for o in chosen
+    dated = re.match(r"(?:it|this|that) is (?:now )?(?:day|the|your|our|\w+day)\b", c.turned)
+    if (
+        re.match(r"(?:it|he|she|they|this|that|there)\b", c.turned)
+        and not dated
+        and not any(abs(o.end - c.start) < 30 for o in chosen)
     ):
-        value -= 1.5
+        value -= 2.5
     return float(value / c.words**0.55)
 
 
 def _thing(s: Situation, facts: Facts) -> str | None:
-    """Returns the customer's thing as "your lamp": the order's item up to its first comma, where the "
-    "message names it."""
+    """Returns what it is about, as "your lamp": the order's item as the customer names it, else a thing of theirs."""
+    near = content_stems(" ".join([*_flat(s.order), *(r.label for r in s.remedies)]))
+    mine = [_head(m) for m in _MINE.finditer(_customer_words(s.text, facts))]
+    mine = [x for x in mine if x and not _PEOPLE_WORD.match(x)]
+    mine.sort(key=lambda x: -len(content_stems(x) & near))
+    if mine and content_stems(mine[0]) & near:
+        return f"your {mine[0]}"
     item = s.order.get("item")
     if isinstance(item, str) and 0 < len(item) < 80:
-        head = re.split(r",|;| with | \(|: ", item)[0].strip()
-        shared = content_stems(head) & content_stems(s.text)
-        if shared and not re.search(r" - |\d{2,}", head):
-            words = head.split()
-            at = min(i for i, w in enumerate(words) if any(stem(x) in shared for x in WORD.findall(w)))
-            return "your " + " ".join(
-                w if w.isupper() or (i < len(words) - 1 and w[0].isupper() and i) else _lower(w)
-                for i, w in enumerate(words[at:])
-            )
+        head = re.split(r",|;| with | \(|: | - ", item)[0].strip()
+        shared = [w for w in WORD.findall(head) if len(w) > 2 and re.search(rf"\b{re.escape(w.lower())}", s.text)]
+        if shared:
+            return "your " + _lower(shared[-1])
     return None
+
+
+def _head(m: re.Match[str]) -> str:
+    """Returns the noun after "my", with the word before or after it that belongs to it: "bridesmaid dress"."""
+    words = m[1].lower().split()
+    ends = PREPOSITIONS | AUXILIARIES | ADVERBS | CONJUNCTIONS | PRONOUNS
+    if len(words) > 1 and (words[1] in ends or is_verb(words[1])):
+        words = words[:1]
+    return " ".join(words) if not words[0].endswith(("ed", "est")) else ""
+
+
+_MINE = re.compile(r"\b(?:my|our)\s+([A-Za-z]{3,}(?:\s+[A-Za-z]{2,})?)\b", re.I)
+_PEOPLE_WORD = re.compile(
+    r"(?:\w+ )?(?:mum|mom|mother|dad|father|parents?|son|daughter|kids?|child|children|toddler|wife|husband|"
+    r"partner|sister|brother|boss|"
+    r"neighbou?r|friends?|fault|mistake|name|house|home|life|time|english|way|case|hallway|living|opinion|"
+    r"hands?|arms?|ex|fav|own|cousin|"
+    r"whole|old|new|first|last|only)\b",
+    re.I,
+)
 
 
 def _lower(word: str) -> str:
@@ -496,7 +648,7 @@ def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
             2.0 * (key == "status") + 1.0 * bool(_TOLD.match(key)) + len(content_stems(value + " " + key) & said) * 0.6
         )
         if worth >= 1.0 and len(words) <= 45:
-            found.append((worth, Record(key, plain_dates(value, s.now))))
+            found.append((worth, Record(key, _named(key) + plain_dates(value, s.now))))
     found.sort(key=lambda x: -x[0])
     room = 34 if s.channel in ("chat", "sms") else 60
     out: list[Record] = []
@@ -505,6 +657,13 @@ def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
             out.append(record)
             room -= size
     return tuple(out)
+
+
+def _named(key: str) -> str:
+    """Returns what the fact is, for keys whose value does not say so: `scan_position` becomes "scan position: "."""
+    if key in ("status", "self_service", "rules", "known_issue", "june_flight") or "note" in key:
+        return ""
+    return re.sub(r"[_\d-]+", " ", key).strip() + ": "
 
 
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?")
@@ -533,6 +692,16 @@ def _flat(value: Any) -> Iterator[str]:
             yield from _flat(v)
     elif isinstance(value, str) and not _INTERNAL.match(value):
         yield value
+
+
+def _number_wanted(s: Situation, decisions: Sequence[Decision]) -> bool:
+    """Returns whether an order number would help: no order is known, none is named, and a remedy waits for one."""
+    if s.order or _known_number(s):
+        return False
+    waiting = [d for d in decisions if d.state != "eligible" and d.remedy.when and "order." in d.remedy.when]
+    return (bool(waiting) and not any(d.state == "eligible" and d.remedy.max is None for d in decisions)) or (
+        s.channel == "social" and bool(waiting)
+    )
 
 
 def _known_number(s: Situation) -> bool:
@@ -565,14 +734,22 @@ def _answer(s: Situation) -> tuple[Article | None, tuple[str, ...]]:
     said = content_stems(s.text) | content_stems(" ".join(str(v) for v in s.order.values() if isinstance(v, str)))
     best = max(s.articles, key=lambda a: _fits(a, s.articles, s.text, said))
     sentences = [x.strip() for x in re.split(r"(?<=[.!?])\s+(?=[A-Z])", best.text) if x.strip()]
-    room = 62 if s.channel in ("chat", "sms") else 120
-    ranked = sorted(range(len(sentences)), key=lambda i: (-len(content_stems(sentences[i]) & said) - (i < 3) * 0.5, i))
+    labels = sum(len(r.label.split()) + 5 for r in s.remedies if r.when is None)
+    room = (76 if s.channel in ("chat", "sms") else 130) - min(labels, 30)
+    ranked = sorted(range(len(sentences)), key=lambda i: (-_point(sentences[i], said) - (i == 0), i))
     kept: set[int] = set()
     for i in ranked:
         if (size := len(sentences[i].split())) <= room:
             kept.add(i)
             room -= size
     return best, tuple(sentences[i] for i in sorted(kept))
+
+
+def _point(sentence: str, said: frozenset[str]) -> float:
+    """Returns how much a sentence of an article is to the point: what was asked, and steps to take."""
+    first = sentence.split()[0].lower()
+    step = first in BASES or first in ("then", "on", "please", "confirm", "dissolve", "afterwards")
+    return len(content_stems(sentence) & said) + 1.5 * step - 1.0 * sentence.lower().startswith("if ")
 
 
 def _fits(article: Article, articles: Sequence[Article], text: str, said: frozenset[str]) -> float:

@@ -202,15 +202,17 @@ def _timed(value: Any, now: datetime) -> Any:
 
 
 _GOODWILL = re.compile(
-    r"\b(?:goodwill|good will|voucher|coupon|credit|discount|gift|bonus|thank you|miles|points|crystals|pass|"
-    r"free (?:month|meal|game)|half price|% off|on the house|compensation)\b",
+    r"\b(?:goodwill|good will|voucher|coupon|gutschein|discount|a gift|bonus|thank you|miles|season pass|"
+    r"% off|half price|"
+    r"free (?:month|meal|game)s?|months? free|on the house|breakfast for|credit(?! (?:of|for the (?:days?|"
+    r"time|lost|missed))\b)|crystals)\b",
     re.I,
 )
 
 
 def is_goodwill(remedy: Remedy) -> bool:
     """Returns whether the remedy is something extra, and not the repair of what failed."""
-    return bool(_GOODWILL.search(remedy.label) or _GOODWILL.search(remedy.id.replace("_", " ")))
+    return bool(_GOODWILL.search(remedy.label)) or "goodwill" in remedy.id.lower()
 
 
 def smallest_adequate(decisions: Sequence[Decision], *, failed: bool, most: int = 4) -> list[Decision]:

@@ -4,7 +4,9 @@ import re
 
 from triage.recovery.words import ADVERBS, AUXILIARIES, CALENDAR, CONJUNCTIONS, PREPOSITIONS, is_finite, is_verb
 
-_TOKEN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿ]+(?:['’][A-Za-z]+)*|\d[\w.,:/-]*\w|\d|\s+|[^\w\s]|\w")
+_TOKEN = re.compile(
+    r"(?=[A-Za-z]*\d)[A-Za-z]*\d[A-Za-z0-9]*(?:[.,:/_-][A-Za-z0-9]+)*|[A-Za-zÀ-ÖØ-öø-ÿ]+(?:['’][A-Za-z]+)*|\d[\w.,:/-]*\w|\d|\s+|[^\w\s]|\w"
+)
 _CUSTOMER = {
     "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself",
     "we": "you", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
@@ -76,6 +78,8 @@ def _turned(token: str, before: str, after: str, two_before: list[str]) -> str:
         return _PLAIN[word]
     if word in CALENDAR:
         return word.capitalize()
+    if any(ch.isdigit() for ch in token):
+        return token
     if token.isupper() and len(token) > 1 and token not in _CAPS_KEPT and (len(token) > 3 or word in _SHOUTED):
         return word
     return token
@@ -89,6 +93,8 @@ _SHOUTED = frozenset(
 
 def _takes_object(before: str, after: str) -> bool:
     if not before or before in CONJUNCTIONS or before in AUXILIARIES:
+        return False
+    if after in AUXILIARIES and before not in PREPOSITIONS:
         return False
     if before in _OPINIONS and (is_finite(after) or after in ADVERBS or after in ("ought", "need", "want", "have")):
         return False

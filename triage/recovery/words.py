@@ -91,7 +91,7 @@ def is_finite(word: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_regular_past(w: str) -> bool:
     """Returns whether a lower-case word looks like a regular past or participle."""
-    return len(w) > 4 and w.endswith("ed") and w not in NOT_VERBS
+    return len(w) > 3 and w.endswith("ed") and not w.endswith("eed") and w not in NOT_VERBS
 
 
 def third_person(w: str) -> str:
