@@ -7,11 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.priority import DEFAULT, Facts, Priority, overdue, prioritise, rank, stand
+from triage.priority import DANGER, DEFAULT, EXPOSED, SAFETY, THREATS, Facts, Priority, overdue, prioritise, rank, stand
+from triage.scoring.signals import RULES
 from triage.scoring.values import FAILURES, FRUSTRATION_LEVELS, URGENCY_LEVELS, Ordinal, Score, Signal
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SIGNALS = ("safety", "vulnerable_person", "repeat_contact", "threat_to_leave", "sarcasm")
+SIGNALS = (
+    "safety",
+    "self_harm",
+    "vulnerable_person",
+    "money_at_risk",
+    "repeat_contact",
+    "broken_promise",
+    "public_post",
+)
+    "safety",
+    "self_harm",
+    "vulnerable_person",
+    "money_at_risk",
+    "repeat_contact",
+    "broken_promise",
+    "public_post",
+)
 
 
 def sure(level: int) -> tuple[float, ...]:
@@ -196,6 +213,13 @@ def test_safety_raises_what_the_model_took_lightly() -> None:
     signal = (Signal("safety", 0, 5),)
     assert seconds(prioritise(make_score(urgency=sure(0), signals=signal), Facts(), NOW)) == DEFAULT.levels[3]
     assert seconds(prioritise(make_score(urgency=sure(2), signals=signal), Facts(), NOW)) == DEFAULT.levels[4]
+    harm = (Signal("self_harm", 0, 5),)
+    assert seconds(prioritise(make_score(urgency=sure(0), signals=harm), Facts(), NOW)) == DEFAULT.levels[4]
+
+
+def test_the_signals_that_count_are_those_that_are_found() -> None:
+    known = {rule.name for rule in RULES}
+    assert known >= SAFETY | DANGER | THREATS | EXPOSED.keys() | {"repeat_contact", "broken_promise"}
 
 
 def test_every_fact_that_counted_is_named() -> None:

@@ -43,15 +43,17 @@ class Allowances:
     broken_promise: float = 0.2
     amount: float = 0.1  # at 10,000 of any currency; logarithmic
     prior_failure: float = 0.1
-    vulnerable: float = 0.2
+    exposed: float = 0.2
     threat: float = 0.1
     most: float = 0.9
     """All facts together: less than one level."""
 
 
 DEFAULT = Allowances()
-REPEATED, THREATS = "repeat_contact", frozenset({"threat_to_leave", "threat_to_sue", "threat_public", "legal_threat"})
-SAFETY, VULNERABLE = frozenset({"safety"}), frozenset({"vulnerable_person", "vulnerable"})
+SAFETY, DANGER = frozenset({"safety", "self_harm"}), frozenset({"self_harm"})
+THREATS = frozenset({"threat_to_leave", "legal_or_regulator", "public_post", "chargeback"})
+EXPOSED = {"vulnerable_person": "a vulnerable person may be concerned", "money_at_risk": "money may be at risk"}
+"""Names of signals, as triage.scoring.signals gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ def _start(score: Score, allowances: Allowances) -> tuple[float, list[Reason]]:
     level = int(place)
     text = f"urgency {URGENCY_LEVELS[level]} or more ({sum(score.urgency.probabilities[level:]):.0%} likely)"
     reasons = [Reason("urgency", text if level else "urgency none", _allowance(place, allowances))]
-    if any(s.name in SAFETY for s in score.signals):
-        likely = sum(score.urgency.probabilities[2:]) >= 0.5
+    names = {s.name for s in score.signals}
+    if names & SAFETY:
+        likely = names & DANGER or sum(score.urgency.probabilities[2:]) >= 0.5
         raised = max(place, 4.0 if likely else 3.0)
         if raised > place:
             seconds = _allowance(raised, allowances) - reasons[0].seconds
@@ -159,9 +162,10 @@ def _shifts(score: Score, facts: Facts, received_at: datetime, allowances: Allow
         found.append(("frustration", f"frustration {score.frustration.level}", by))
     if facts.promised_at and facts.promised_at <= received_at:
         found.append(("broken_promise", f"promised for {facts.promised_at:%Y-%m-%d}", allowances.broken_promise))
-    if names & VULNERABLE:
-        found.append(("vulnerable", "a vulnerable person may be concerned", allowances.vulnerable))
-    contacts = max(facts.contacts_last_week, int(REPEATED in names))
+    elif "broken_promise" in names:
+        found.append(("broken_promise", "says that a promise was not kept", allowances.broken_promise))
+    found += [(name, text, allowances.exposed) for name, text in EXPOSED.items() if name in names]
+    contacts = max(facts.contacts_last_week, int("repeat_contact" in names))
     if contacts > 0:
         found.append(
             ("repeated", f"{contacts} earlier contacts this week", allowances.contact * min(contacts, 3))
@@ -173,7 +177,7 @@ def _shifts(score: Score, facts: Facts, received_at: datetime, allowances: Allow
     if facts.prior_failure:
         found.append(("prior_failure", "we failed this customer before", allowances.prior_failure))
     if names & THREATS:
-        found.append(("threat", "says they will leave, sue or go public", allowances.threat))
+        found.append(("threat", "says they will leave, complain officially or go public", allowances.threat))
     if facts.amount and facts.amount > 0:
         by = allowances.amount * min(1.0, math.log10(1 + facts.amount) / 4)
         found.append(("amount", f"{facts.amount:,.2f} at stake", by))
@@ -271,7 +275,7 @@ _WITHDRAWAL_WORDS = 40  # longer messages say more than "never mind"
 
 def _lowers(score: Score, text: str) -> str | None:
     """Returns `praise`, `withdrawn` or None."""
-    if any(s.name in SAFETY | VULNERABLE for s in score.signals):
+    if any(s.name in SAFETY | EXPOSED.keys() for s in score.signals):
         return None
     if not score.abstained and (score.urgency.score * 4 >= 1.5 or score.frustration.score * 4 >= 1.5):
         return None
