@@ -12,23 +12,7 @@ from triage.scoring.signals import RULES
 from triage.scoring.values import FAILURES, FRUSTRATION_LEVELS, URGENCY_LEVELS, Ordinal, Score, Signal
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SIGNALS = (
-    "safety",
-    "self_harm",
-    "vulnerable_person",
-    "money_at_risk",
-    "repeat_contact",
-    "broken_promise",
-    "public_post",
-)
-    "safety",
-    "self_harm",
-    "vulnerable_person",
-    "money_at_risk",
-    "repeat_contact",
-    "broken_promise",
-    "public_post",
-)
+SIGNALS = ("safety", "self_harm", "vulnerable_person", "money_at_risk", "repeat_contact", "broken_promise", "sarcasm")
 
 
 def sure(level: int) -> tuple[float, ...]:

@@ -136,6 +136,7 @@ def test_customers_words_are_kept(text) -> None:
     assert clean(text).cuts == ()
 
 
+ODD = ["\n", "\r\n", "> ", ">", "-- \n", "😡", "On ", " wrote:\n", "Thanks,\nJo\n", "\u2028"]
 fragments = st.sampled_from(
     [text for text, _, _ in CUT]
     + KEPT
