@@ -8,6 +8,7 @@ from triage.conversation import current
 from triage.errors import Conflict, StaleVersion
 from triage.keys import Principal
 from triage.messages.clean import clean
+from triage.messages.personal import KnownFields
 from triage.service import Service
 from triage.store.repositories.cases import Cases
 from triage.store.repositories.conversations import Conversations
@@ -79,7 +80,8 @@ async def case_of(service: Service, organisation_id: str, conversation_id: str, 
     if problem is None:
         return None
     csat = next((s["score"] for s in reversed(surveys) if s.get("scale") == "csat" and "score" in s), None)
-    names = [customer.name, customer.email] if customer else []
+    names = (customer.name,) if customer and customer.name else ()
+    emails = (customer.email,) if customer and customer.email else ()
     return case_from_conversation(
         conversation_id=conversation_id,
         problem=clean(problem.text).text,
@@ -93,5 +95,5 @@ async def case_of(service: Service, organisation_id: str, conversation_id: str, 
         currency=ending.currency,
         note=ending.note,
         outcome=Outcome(csat=int(csat) if csat is not None and 1 <= csat <= 5 else None),
-        names=[name for name in names if name],
+        known=KnownFields(names=names, emails=emails),
     )

@@ -100,6 +100,9 @@ class Rows:
         values = self.matrix[[self.place[c] for c in known]] @ vector
         return {c: float(v) for c, v in zip(known, values, strict=True)}
 
+    def vectors(self, case_ids: list[str]) -> dict[str, NDArray[np.float32]]:
+        return {c: self.matrix[self.place[c]] for c in case_ids if c in self.place}
+
 
 class Memory:
     """The vectors of every organisation that was asked for lately; one per process."""
@@ -107,6 +110,10 @@ class Memory:
     def __init__(self) -> None:
         self._rows: OrderedDict[tuple[str, str], Rows] = OrderedDict()
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def space(self, cases: Cases, model: str) -> "InMemory | InDatabase":
+        """Returns where the organisation's vectors are searched: here on SQLite, in the database on PostgreSQL."""
+        return InMemory(await self.rows(cases, model)) if cases.is_sqlite else InDatabase(cases, model)
 
     async def rows(self, cases: Cases, model: str) -> Rows:
         """Returns the organisation's rows; one cheap query where nothing changed.
@@ -132,3 +139,38 @@ class Memory:
     def _forget_the_longest_unasked(self) -> None:
         while len(self._rows) > 1 and sum(len(r) for r in self._rows.values()) > MAX_ROWS:
             self._rows.popitem(last=False)
+
+
+class InMemory:
+    """Exact search over rows in memory."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    async def nearest(self, vector: NDArray[np.float32], k: int, filters: Filters) -> dict[str, float]:
+        """Cosines of the k nearest cases that pass the filters, nearest first."""
+        # A product over 100,000 rows takes 6 ms without the interpreter's lock.
+        return dict(await asyncio.to_thread(self._rows.nearest, vector, k, filters))
+
+    async def cosines(self, vector: NDArray[np.float32], case_ids: list[str]) -> dict[str, float]:
+        return self._rows.cosines(vector, case_ids)
+
+    async def vectors(self, case_ids: list[str]) -> dict[str, NDArray[np.float32]]:
+        return self._rows.vectors(case_ids)
+
+
+class InDatabase:
+    """Approximate search by pgvector."""
+
+    def __init__(self, cases: Cases, model: str) -> None:
+        self._cases, self._model = cases, model
+
+    async def nearest(self, vector: NDArray[np.float32], k: int, filters: Filters) -> dict[str, float]:
+        """Cosines of the k nearest cases that pass the filters, nearest first."""
+        return dict(await self._cases.nearest(vector, self._model, k, filters))
+
+    async def cosines(self, vector: NDArray[np.float32], case_ids: list[str]) -> dict[str, float]:
+        return await self._cases.cosines(vector, self._model, case_ids)
+
+    async def vectors(self, case_ids: list[str]) -> dict[str, NDArray[np.float32]]:
+        return await self._cases.vectors_of(case_ids, self._model)

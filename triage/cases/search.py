@@ -6,17 +6,16 @@ up or down on the scale of log odds, and near-copies give way to other cases. do
 every constant here.
 """
 
-import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from triage.cases.index import Memory
+from triage.cases.index import InDatabase, InMemory, Memory
 from triage.cases.outcomes import Norms, goodness
 from triage.cases.terms import terms, words
 from triage.cases.values import Case, Circumstances, Filters, Match, Outcome, SearchResult
@@ -29,7 +28,7 @@ CANDIDATES = 100
 """Taken from each side."""
 RAREST = 8
 """Words of the message that are looked up in the text index."""
-RARE_ENOUGH = 20_000
+RARE_ENOUGH = 5_000
 """Cases that those words may be in, all together: a bound on what one query costs."""
 MAX_TERMS = 64
 """Distinct words of a message whose rarity is looked up: the first ones."""
@@ -48,6 +47,8 @@ HALF_LIFE = 180.0
 COPY = 0.93
 """Cosine from which two cases with the same remedy are one case told twice."""
 
+LOOKED_THROUGH = 6
+"""Candidates a place in the list that are looked through for copies."""
 KEPT_FOR = 600.0
 """Seconds for which word counts and usual endings are remembered."""
 MAX_COUNTS = 50_000
@@ -63,13 +64,19 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
+    """A case on its way into the list."""
+
     case: Case
+    """Without its words."""
     stems: list[str]
     cosine: float
-    relevance: float  # log odds
-    odds: float  # log odds with circumstances and ending
-    advantage: float
+    overlap: float
+    """Share of the message's words, by rarity, that the case holds."""
+    relevance: float
+    """Log odds of being about the same matter."""
+    odds: float
+    """The same with circumstances and ending."""
 
 
 class CaseSearch:
@@ -100,40 +107,52 @@ class CaseSearch:
 
         `vector` is the text's embedding by `model`, of length 1; None searches by words alone (the embedder is down).
         """
-        cases = Cases(session, organisation_id)
-        about = circumstances or Circumstances()
-        filters = await _without_own(cases, filters or Filters())
+        about, cases = circumstances or Circumstances(), Cases(session, organisation_id)
+        space = await self._memory.space(cases, self.model)
+        ranked, weights = await self.rank(cases, space, text, vector, about, filters or Filters())
+        near = [c for c in ranked if c.relevance >= logit(NEAR)]
+        best = near[: LOOKED_THROUGH * limit]
+        chosen = apart(best, await space.vectors([c.case.id for c in best]), limit)
+        whole = await cases.many([c.case.id for c, _ in chosen])
+        shown = words(text)
+        return SearchResult(
+            tuple(
+                Match(whole[c.case.id], round(sigmoid(c.odds), 4), _why(c, copies, about, weights, shown))
+                for c, copies in chosen
+                if c.case.id in whole
+            ),
+            nothing_near=not near,
+        )
+
+    async def rank(
+        self,
+        cases: Cases,
+        space: InMemory | InDatabase,
+        text: str,
+        vector: Vector | None,
+        about: Circumstances,
+        filters: Filters,
+    ) -> tuple[list[Candidate], dict[str, float]]:
+        """Returns every candidate, best first, however far, and the rarity of each of the message's words."""
+        filters = await _without_own(cases, filters)
         known = await self._remembered(cases)
         asked = list(dict.fromkeys(terms(text)))[:MAX_TERMS]
         weights = await self._weights(cases, known, asked)
 
-        cosines = await self._dense(cases, vector, filters)
+        cosines = {} if vector is None else await space.nearest(vector, CANDIDATES, filters)
         by_words = await cases.lexical(_rarest(known, asked), CANDIDATES, filters)
         if vector is not None:
-            cosines |= await self._cosines(cases, vector, [c for c in by_words if c not in cosines])
-        ids = list(dict.fromkeys([*cosines, *by_words]))
-        found, stems = await cases.many(ids), await cases.terms(ids)
+            cosines |= await space.cosines(vector, [c for c in by_words if c not in cosines])
+        found = await cases.facts(list(dict.fromkeys([*cosines, *by_words])))
 
-        candidates = []
-        for case_id in ids:
-            if case_id not in found:  # removed since
-                continue
-            case, cosine = found[case_id], cosines.get(case_id, 0.0)
-            relevance = _relevance(cosine, overlap(weights, stems[case_id]), vector is not None)
-            if relevance < logit(NEAR):
-                continue
-            advantage = known.norms.advantage(case)
-            odds = relevance + _circumstances(case, about) + ENDING * advantage
-            candidates.append(_Candidate(case, stems[case_id], cosine, relevance, odds, advantage))
-        candidates.sort(key=lambda c: (-c.odds, c.case.id))
-        chosen = await self._apart(cases, candidates[: 6 * limit], limit)
-        shown = words(text)
-        return SearchResult(
-            tuple(
-                Match(c.case, round(sigmoid(c.odds), 4), _why(c, copies, about, weights, shown)) for c, copies in chosen
-            ),
-            nothing_near=not candidates,
-        )
+        ranked = []
+        for case_id, (case, stems) in found.items():
+            cosine, shared = cosines.get(case_id, 0.0), overlap(weights, stems)
+            relevance = _relevance(cosine, shared, vector is not None)
+            odds = relevance + _circumstances(case, about) + ENDING * known.norms.advantage(case)
+            ranked.append(Candidate(case, stems, cosine, shared, relevance, odds))
+        ranked.sort(key=lambda c: (-c.odds, c.case.id))
+        return ranked, weights
 
     async def norms(self, session: AsyncSession, organisation_id: str) -> Norms:
         """Returns what endings are usual in the organisation, as of some minutes ago."""
@@ -154,33 +173,19 @@ class CaseSearch:
         total = max(known.norms.cases, 1)
         return {stem: idf(known.counts[stem], total) for stem in asked}
 
-    async def _dense(self, cases: Cases, vector: Vector | None, filters: Filters) -> dict[str, float]:
-        if vector is None:
-            return {}
-        if not cases.is_sqlite:
-            return dict(await cases.nearest(vector, self.model, CANDIDATES, filters))
-        rows = await self._memory.rows(cases, self.model)
-        # A product over 100,000 rows takes 6 ms without the interpreter's lock.
-        return dict(await asyncio.to_thread(rows.nearest, vector, CANDIDATES, filters))
 
-    async def _cosines(self, cases: Cases, vector: Vector, case_ids: list[str]) -> dict[str, float]:
-        if cases.is_sqlite:
-            return (await self._memory.rows(cases, self.model)).cosines(vector, case_ids)
-        return await cases.cosines(vector, self.model, case_ids)
-
-    async def _apart(self, cases: Cases, candidates: Sequence[_Candidate], limit: int) -> list[tuple[_Candidate, int]]:
-        """Returns the best candidates that are not copies of better ones, each with the number of its copies."""
-        vectors = await cases.vectors_of([c.case.id for c in candidates], self.model)
-        chosen: list[tuple[_Candidate, int]] = []
-        for candidate in candidates:
-            for i, (other, copies) in enumerate(chosen):
-                if _copies(candidate, other, vectors):
-                    chosen[i] = (other, copies + 1)
-                    break
-            else:
-                if len(chosen) < limit:
-                    chosen.append((candidate, 0))
-        return chosen
+def apart(candidates: Sequence[Candidate], vectors: Mapping[str, Vector], limit: int) -> list[tuple[Candidate, int]]:
+    """Returns the best candidates that are not copies of better ones, each with the number of its copies."""
+    chosen: list[tuple[Candidate, int]] = []
+    for candidate in candidates:
+        for i, (other, copies) in enumerate(chosen):
+            if _copies(candidate, other, vectors):
+                chosen[i] = (other, copies + 1)
+                break
+        else:
+            if len(chosen) < limit:
+                chosen.append((candidate, 0))
+    return chosen
 
 
 async def _without_own(cases: Cases, filters: Filters) -> Filters:
@@ -223,7 +228,7 @@ def _same(a: str | None, b: str | None) -> bool:
     return a is not None and b is not None and a.casefold() == b.casefold()
 
 
-def _copies(a: _Candidate, b: _Candidate, vectors: dict[str, Vector]) -> bool:
+def _copies(a: Candidate, b: Candidate, vectors: Mapping[str, Vector]) -> bool:
     if a.case.remedy != b.case.remedy:
         return False
     if sorted(a.stems) == sorted(b.stems):
@@ -233,7 +238,7 @@ def _copies(a: _Candidate, b: _Candidate, vectors: dict[str, Vector]) -> bool:
 
 
 def _why(
-    found: _Candidate, copies: int, about: Circumstances, weights: dict[str, float], shown: dict[str, str]
+    found: Candidate, copies: int, about: Circumstances, weights: dict[str, float], shown: dict[str, str]
 ) -> tuple[str, ...]:
     case = found.case
     why = []

@@ -21,11 +21,13 @@ STOP = frozenset(
     """.split()
 )
 WORD = re.compile(r"[^\W_]+")
+REPLACED = re.compile(r"<[a-z]{2,20}>")
+"""What stands in place of personal data, as `<email>`: no word of the customer's."""
 
 
 def terms(text: str) -> list[str]:
     """Returns the stems of the words of `text` in order: folded, without stop words, letters and digits only."""
-    return [stem for word in WORD.findall(fold(text)) if word not in STOP and (stem := _stem(word))]
+    return [stem for word in WORD.findall(fold(REPLACED.sub(" ", text))) if word not in STOP and (stem := _stem(word))]
 
 
 def words(text: str) -> dict[str, str]:
@@ -39,7 +41,7 @@ def words(text: str) -> dict[str, str]:
 
 def fold(text: str) -> str:
     """Returns `text` in lower case without accents: `Straße` becomes `strasse`, `Größe` `grosse`."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).casefold()
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 

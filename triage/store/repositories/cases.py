@@ -44,6 +44,10 @@ FACTS = (
     CaseRecord.resolved_at,
 )
 """What filters look at."""
+RANKED = (
+    "id", "failure", "frustration", "product", "channel", "remedy", "cost", "currency", "resolved_at",
+)  # fmt: skip
+"""What ranking looks at, besides outcome and terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,32 @@ class Cases:
 
     async def many(self, case_ids: Sequence[str]) -> dict[str, Case]:
         rows = await self.session.scalars(
-            select(CaseRecord).where(
-                CaseRecord.organisation_id == self.organisation_id, CaseRecord.id.in_(list(case_ids))
-            )
+            select(CaseRecord).where(self._owns(CaseRecord.organisation_id), CaseRecord.id.in_(list(case_ids)))
         )
         return {row.id: _case(row) for row in rows}
+
+    async def facts(self, case_ids: Sequence[str]) -> dict[str, tuple[Case, list[str]]]:
+        """Cases without their words, and the stems of those: what ranking needs of many."""
+        rows = await self.session.execute(
+            select(*(getattr(CaseRecord, name) for name in RANKED), CaseRecord.outcome, CaseRecord.terms).where(
+                self._owns(CaseRecord.organisation_id), CaseRecord.id.in_(list(case_ids))
+            )
+        )
+        return {
+            row[0]: (
+                Case(**dict(zip(RANKED, row, strict=False)), summary="", problem="", outcome=Outcome(**row[-2])),
+                row[-1].split(),
+            )
+            for row in rows
+        }
+
+    def _owns(self, column: Any) -> ColumnElement[bool]:
+        """Whether a row is the organisation's, where its id is given too: not by an index.
+
+        SQLite would take the organisation's index, and read all of its rows, rather than look up some hundred ids.
+        """
+        owns: ColumnElement[bool] = (column + "") == self.organisation_id
+        return owns
 
     async def by_external_id(self, external_ids: Sequence[str]) -> dict[str, Case]:
         rows = await self.session.scalars(
@@ -154,15 +179,6 @@ class Cases:
             )
         )
         return {row.external_id: _case(row) for row in rows}
-
-    async def terms(self, case_ids: Sequence[str]) -> dict[str, list[str]]:
-        """The stems in the text index, by case."""
-        rows = await self.session.execute(
-            select(CaseRecord.id, CaseRecord.terms).where(
-                CaseRecord.organisation_id == self.organisation_id, CaseRecord.id.in_(list(case_ids))
-            )
-        )
-        return {case_id: stems.split() for case_id, stems in rows}
 
     async def _ids(self, external_ids: Sequence[str]) -> dict[str, str]:
         """Ids of the cases that are there already, by external id."""
@@ -178,7 +194,7 @@ class Cases:
         return set(
             await self.session.scalars(
                 select(Embedding.case_id).where(
-                    Embedding.organisation_id == self.organisation_id,
+                    self._owns(Embedding.organisation_id),
                     Embedding.model == model,
                     Embedding.case_id.in_(list(case_ids)),
                 )
@@ -200,7 +216,7 @@ class Cases:
         """Removes cases with their words and vectors, and returns how many there were."""
         gone = await self.session.execute(
             delete(CaseRecord)
-            .where(CaseRecord.organisation_id == self.organisation_id, CaseRecord.id.in_(list(case_ids)))
+            .where(self._owns(CaseRecord.organisation_id), CaseRecord.id.in_(list(case_ids)))
             .returning(CaseRecord.id)
         )
         count = len(gone.all())
@@ -227,28 +243,34 @@ class Cases:
         """In how many cases each stem stands, counted up to COMMON."""
         if not stems:
             return {}
-        parts = [select(literal_column(str(i)), self._stem_count(stem)) for i, stem in enumerate(stems)]
-        rows = await self.session.execute(parts[0].union_all(*parts[1:]))
+        # Written out: the expression language needs longer to put together sixty subqueries than they take to run.
+        parts = " UNION ALL ".join(
+            f"SELECT {i}, (SELECT count(*) FROM (SELECT 1 {self._holding(f':q{i}')} LIMIT {COMMON}) AS holding)"
+            for i in range(len(stems))
+        )
+        queries = {f"q{i}": self._query([stem]) for i, stem in enumerate(stems)}
+        rows = await self.session.execute(text(parts), queries | {"organisation_id": self.organisation_id})
         return {stems[i]: count for i, count in rows}
 
-    def _stem_count(self, stem: str) -> Any:
+    def _holding(self, query: str) -> str:
         if self.is_sqlite:
-            found: Select[Any] = select(literal_column("1")).select_from(FTS).where(self._matches([stem]))
-        else:
-            found = select(literal_column("1")).where(
-                CaseRecord.organisation_id == self.organisation_id, self._matches([stem])
-            )
-        return select(func.count()).select_from(found.limit(COMMON).subquery()).scalar_subquery()
+            return f"FROM case_fts WHERE case_fts MATCH {query} AND :organisation_id <> ''"
+        found = f"text_search @@ to_tsquery('simple', {query})"
+        return f"FROM case_record WHERE organisation_id = :organisation_id AND {found}"
 
-    def _matches(self, stems: Sequence[str]) -> ColumnElement[bool]:
-        """Whether a case holds one of the stems; stems are letters and digits, so quoting them is safe."""
+    def _query(self, stems: Sequence[str]) -> str:
+        """What finds any of the stems; they are letters and digits, so quoting them is safe."""
         if self.is_sqlite:
             any_of = " OR ".join(f'"{stem}"' for stem in stems)
-            organisation = self.organisation_id.encode().hex()
-            query = f'organisation : "{organisation}" AND terms : ({any_of})'
-            return literal_column("case_fts").op("MATCH")(bindparam(None, query, unique=True))
-        any_of = " | ".join(f"'{stem}'" for stem in stems)
-        return literal_column("case_record.text_search").op("@@")(func.to_tsquery("simple", any_of))
+            return f'organisation : "{self.organisation_id.encode().hex()}" AND terms : ({any_of})'
+        return " | ".join(f"'{stem}'" for stem in stems)
+
+    def _matches(self, stems: Sequence[str]) -> ColumnElement[bool]:
+        """Whether a case holds one of the stems."""
+        query: Any = bindparam(None, self._query(stems), unique=True)
+        if self.is_sqlite:
+            return literal_column("case_fts").op("MATCH")(query)
+        return literal_column("case_record.text_search").op("@@")(func.to_tsquery("simple", query))
 
     async def lexical(self, stems: Sequence[str], limit: int, filters: Filters | None = None) -> list[str]:
         """Ids of cases that hold any of the stems, best match first: bm25 on SQLite, ts_rank on PostgreSQL."""
@@ -266,9 +288,10 @@ class Cases:
             if len(conditions) > 1:
                 query = query.join(CaseRecord, CaseRecord.id == SEARCH.c.case_id).where(*conditions)
         else:
-            any_of = " | ".join(f"'{stem}'" for stem in stems)
             # 1: a long case is not better for being long.
-            rank = func.ts_rank(literal_column("case_record.text_search"), func.to_tsquery("simple", any_of), 1)
+            rank = func.ts_rank(
+                literal_column("case_record.text_search"), func.to_tsquery("simple", self._query(stems)), 1
+            )
             query = (
                 select(CaseRecord.id)
                 .where(*conditions, self._matches(stems))
@@ -316,7 +339,7 @@ class Cases:
             return {}
         rows = await self.session.execute(
             select(Embedding.case_id, 1 - _distance(vector)).where(
-                Embedding.organisation_id == self.organisation_id,
+                self._owns(Embedding.organisation_id),
                 Embedding.model == model,
                 Embedding.case_id.in_(list(case_ids)),
             )
@@ -326,7 +349,7 @@ class Cases:
     async def vectors_of(self, case_ids: Sequence[str], model: str) -> dict[str, NDArray[np.float32]]:
         rows = await self.session.execute(
             select(Embedding.case_id, Embedding.vector).where(
-                Embedding.organisation_id == self.organisation_id,
+                self._owns(Embedding.organisation_id),
                 Embedding.model == model,
                 Embedding.case_id.in_(list(case_ids)),
             )
@@ -403,14 +426,12 @@ class Cases:
         )
         await self.session.execute(
             update(Embedding)
-            .where(Embedding.organisation_id == self.organisation_id, Embedding.case_id.in_(list(case_ids)))
+            .where(self._owns(Embedding.organisation_id), Embedding.case_id.in_(list(case_ids)))
             .values(version=version)
             .execution_options(synchronize_session=False)
         )
 
-    def _row(
-        self, case: Case, known: Mapping[str, str], now: datetime, conversation_id: str | None
-    ) -> dict[str, Any]:
+    def _row(self, case: Case, known: Mapping[str, str], now: datetime, conversation_id: str | None) -> dict[str, Any]:
         external_id = case.external_id or case.id
         return {
             "id": known.get(external_id, case.id),
