@@ -13,9 +13,11 @@ from rich.console import Console
 
 from triage.config import Settings
 from triage.errors import AmendsError
+from triage.protocols import Scorer
 
 if TYPE_CHECKING:
     from triage.cases.importing import Report
+    from triage.recovery.values import Remedy
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,6 +54,84 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         raise SystemExit(130) from None
 
 
+@app.command(rich_help_panel="Read messages")
+def score(
+    file: Annotated[str, typer.Argument(help="JSON lines or CSV with `id` and `text`; - is standard input.")] = "-",
+    format: Annotated[str | None, typer.Option(help="jsonl or csv; left out, by the file's name (else jsonl).")] = None,
+    text_field: Annotated[str, typer.Option(help="Field that holds the text.")] = "text",
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Show the words behind each level (about 5x slower).")
+    ] = False,
+) -> None:
+    """Scores messages: one JSON line each on standard output, in the order they came.
+
+    Rows may also have `subject`, `language`, `channel` and `sent_at` (an ISO time that "tomorrow" counts from). A row
+    that cannot be read yields a line with `id` and `error`, and exit status 1 at the end.
+
+    Example: amends score tickets.csv --text-field body > scores.jsonl
+    """
+    from triage.scoring.lines import run_score
+
+    if format not in (None, "jsonl", "csv"):
+        fail(f"There is no format {format!r}; there is jsonl and csv.")
+    raise SystemExit(run_score(_scorer, file, format, text_field, evidence))
+
+
+@app.command(rich_help_panel="Make models")
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="CSV with id, text, frustration, urgency (0-4) and failure.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compares scores with labels: the figures of the model card, with 95 % bootstrap intervals.
+
+    Example: amends evaluate labels.csv --json
+    """
+    import json
+
+    from models.evaluate import evaluate as run_evaluate
+
+    found = run_evaluate(file, _scorer())
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        _show_figures(found)
+
+
+@app.command(rich_help_panel="Make models")
+def train(
+    data: Annotated[Path, typer.Option(help="Folder with train.csv and test.csv of labelled messages.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    size: Annotated[str, typer.Option(help="small: heads on the shipped encoder.")] = "small",
+    exclude_source: Annotated[list[str] | None, typer.Option(help="Leave out a source; may be repeated.")] = None,
+) -> None:
+    """Trains, calibrates and evaluates a model folder, with its card and its out-of-fold predictions.
+
+    Example: amends train --data labels/ --out my-models/triage-en
+    """
+    from models.train import train as run_train
+
+    if size != "small":
+        fail(f"There is no size {size!r} yet; small trains heads on the shipped encoder.")
+    _show_figures(run_train(data, out, exclude_source or ())["uniform draw"])
+
+
+def _scorer() -> Scorer:
+    """The model that the settings name."""
+    from models.scorer import OnnxScorer
+
+    return OnnxScorer.load(Settings())
+
+
+def _show_figures(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("", "figure", "value", "95 %", title=f"Agreement with {found['n']:,} labels")
+    for head in ("frustration", "urgency", "failure"):
+        for i, (measure, (value, low, high)) in enumerate(found[head].items()):
+            table.add_row("" if i else head, measure, f"{value:.3f}", f"{low:.3f} - {high:.3f}")
+    out.print(table)
+
+
 @app.command(rich_help_panel="Run it")
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Load the demo company first, and let messages arrive.")] = False,
@@ -77,6 +157,35 @@ def worker() -> None:
     from api.server import work
 
     run(work(Settings()))
+
+
+@app.command(rich_help_panel="Run it")
+def demo(
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Delete the demo company and what was done in it, and load it as of today.")
+    ] = False,
+) -> None:
+    """Loads the demo company into the database, once; other organisations stay as they are.
+
+    `amends serve --demo` does so too, and lets more messages arrive.
+    """
+    from api.wiring import build
+    from triage.demo import load, remove
+    from triage.store.migrate import upgrade
+
+    async def fill() -> None:
+        service = build(Settings())
+        try:
+            await upgrade(service.store)
+            if renew:
+                await remove(service)
+            await load(service)
+        finally:
+            await service.close()
+
+    with err.status("Loading the demo company"):
+        run(fill())
+    out.print("The demo company is loaded. See it with: amends serve --demo", markup=False)
 
 
 @app.command(rich_help_panel="Run it")
@@ -301,6 +410,105 @@ def import_articles_command(file: RowsFile, organisation: Organisation = None) -
                 return await import_articles(store, organisation_id, read_rows(rows, kind), datetime.now(UTC))
 
     report_import(run(work()), "articles")
+
+
+policy = typer.Typer(no_args_is_help=True, help="Remedies: what may be offered, when, up to what value.")
+app.add_typer(policy, name="policy", rich_help_panel="Fill it")
+PolicyFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A .json file with a list of remedies.")
+]
+
+
+@policy.command("import")
+def import_policy_command(file: PolicyFile, organisation: Organisation = None) -> None:
+    """Checks the remedies of a file and makes them the organisation's new policy.
+
+    Example: amends policy import remedies.json
+    """
+    from triage.setup import opened, organisation_id_of
+    from triage.store.repositories.policies import Policies
+
+    remedies = read_policy(file)
+
+    async def work() -> int:
+        async with opened(Settings()) as store:
+            organisation_id = await organisation_id_of(store, organisation)
+            async with store.write() as session:
+                return await Policies(session, organisation_id).add(remedies, datetime.now(UTC))
+
+    out.print(f"Version {run(work())} of the policy: {len(remedies)} remedies.")
+
+
+@policy.command("show")
+def show_policy_command(file: PolicyFile) -> None:
+    """Checks the remedies of a file and shows them; nothing is stored.
+
+    Example: amends policy show remedies.json
+    """
+    from rich.table import Table
+
+    table = Table("remedy", "label", "up to", "approval", "when", box=None)
+    for r in read_policy(file):
+        table.add_row(
+            r.id,
+            r.label,
+            f"{r.max.amount} {r.max.currency}" if r.max else "",
+            "yes" if r.needs_approval else "",
+            r.when or "always",
+        )
+    out.print(table)
+
+
+def read_policy(file: Path) -> "list[Remedy]":
+    """The remedies of a JSON file; Invalid names the wrong field."""
+    from triage.errors import Invalid
+    from triage.recovery.policy import load_policy
+
+    try:
+        return load_policy(json.loads(file.read_text("utf-8")))
+    except ValueError as error:
+        raise Invalid(f"{file.name} is no JSON: {error}") from None
+    except Invalid as error:
+        raise Invalid(f"{file.name}{error.pointer or ''}: {error.detail}", pointer=error.pointer) from None
+
+
+@app.command("draft", rich_help_panel="Try it")
+def draft_command(
+    file: Annotated[str, typer.Argument(help="A .jsonl file, or - for stdin.")] = "-",
+    engine: Annotated[str | None, typer.Option(help="composer; empty: AMENDS_DRAFTER.")] = None,
+) -> None:
+    """Writes a checked reply for each row, one JSON line each, without a database.
+
+    Fields: id, text, and as known customer, channel, order, agent, brand, history, now, remedies, cases, articles,
+    attachments. A row that cannot be drafted yields a line with `error`, and the exit status is 1.
+
+    Example: amends draft tickets.jsonl > drafts.jsonl
+    """
+    import sys
+
+    from models.scorer import OnnxScorer
+    from triage.errors import Invalid, Unavailable
+    from triage.protocols import Scorer
+    from triage.recovery.compose import Composer
+    from triage.recovery.rows import draft_lines
+    from triage.scoring.rules import RuleScorer
+
+    settings = Settings()
+    drafters = {"composer": Composer()}
+    if (chosen := engine or settings.drafter) not in drafters:
+        raise Invalid(f"No engine {chosen!r} here; there is {', '.join(drafters)}.")
+    try:
+        scorer: Scorer = OnnxScorer.load(settings)
+    except Unavailable as error:
+        err.print(f"amends: {error.detail}; scored by rules", style="yellow", markup=False)
+        scorer = RuleScorer()
+    failed = False
+    with sys.stdin if file == "-" else Path(file).open(encoding="utf-8-sig", errors="replace") as lines:
+        for line in draft_lines(lines, scorer, drafters[chosen]):
+            failed = failed or "error" in line
+            typer.echo(json.dumps(line, ensure_ascii=False))
+    if failed:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import prompts
 from triage.recovery import guard
 from triage.recovery.facts import Clause
-from triage.recovery.plan import WORD_LIMITS, Plan, plain_dates, plan
+from triage.recovery.plan import WORD_LIMITS, Plan, foreign, plain_dates, plan
 from triage.recovery.policy import Decision
 from triage.recovery.turn import sentence
 from triage.recovery.values import Claim, Draft, Money, Option, OptionState, Section, SectionName, Situation, Source
@@ -42,6 +42,8 @@ class _Piece:
     claims: list[Claim] = field(default_factory=list)
     paragraph: bool = False
     line: bool = False
+    unsure: bool = False
+    """An option that still needs somebody's approval."""
 
 
 @dataclass(slots=True)
@@ -68,9 +70,12 @@ class Composer:
 
     def draft(self, situation: Situation) -> Draft | None:
         """Returns the draft; None where no reply is owed."""
+        if not situation.text.strip() or "machine_text" in situation.score.abstain_reasons:
+            return None
         p = plan(situation)
         writer = _Writer(situation, p)
-        pieces = writer.write()
+        tone = prompts.load("tones").data.get(situation.tone or "", {})
+        pieces = [x for x in writer.write() if x.section not in tone.get("without", ())]
         limit = WORD_LIMITS[situation.channel]
         while sum(len(x.text.split()) for x in pieces) > limit and (spare := _least(pieces)):
             pieces.remove(spare)
@@ -87,7 +92,8 @@ def _least(pieces: list[_Piece]) -> _Piece | None:
         for piece in reversed(pieces):
             if piece.section == "restate" and piece.claims and piece.claims[0].source.kind == kind:
                 return piece
-    return None
+    offered = [x for x in pieces if x.section == "options"]
+    return next((x for x in reversed(offered) if x.unsure), None) if len(offered) > 1 else None
 
 
 def _guarded(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Option]) -> Draft:
@@ -164,6 +170,7 @@ class _Writer:
         self.options: list[Option] = []
         self.short = s.channel in _SHORT
         self._about = False
+        self.tone: Mapping[str, Any] = prompts.load("tones").data.get(s.tone or "", {})
 
     def write(self) -> list[_Piece]:
         body = {
@@ -437,7 +444,7 @@ class _Writer:
         out: list[_Piece] = []
         for d in self.p.offers if offers is None else offers:
             label = _shortened(d.remedy.label) if self.p.kind == "public" else d.remedy.label
-            form, np = phrase(label)
+            form, np = ("tell", label) if foreign(self.s) else phrase(label)
             value = _value(d)
             if not (self.short and len(self.p.offers) > 2):
                 np += _details(d, value, self.s)
@@ -450,7 +457,9 @@ class _Writer:
                 key = {"np": "one" if first else "next"}.get(form, form if first else f"{form}_next")
                 frame = self.choice.of(words[key])
             self._option(d, np, value)
-            out.append(_Piece("options", sentence(frame.format(np=np)), [Claim(np, Source("policy", ref=d.remedy.id))]))
+            claims = [Claim(np, Source("policy", ref=d.remedy.id))]
+            piece = _Piece("options", sentence(frame.format(np=np)), claims, unsure=d.remedy.needs_approval)
+            out.append(piece)
         return out
 
     def _option(self, d: Decision, text: str, value: Money | None) -> None:
@@ -478,7 +487,7 @@ class _Writer:
     def _greeting(self) -> str:
         if self.s.brand.greeting and not self.short:
             return self.s.brand.greeting.replace("{name}", self.s.customer.name or "")
-        name = addressed(self.s.customer.name, formal=self.p.kind == "restricted")
+        name = addressed(self.s.customer.name, formal=self.p.kind == "restricted" or self.tone.get("full_name", False))
         words = self.apology["greeting"]
         key = "chat" if self.short else "email"
         return self.choice.of(words[key if name else f"{key}_nameless"]).format(name=name)
@@ -488,7 +497,7 @@ class _Writer:
         company = self.s.brand.name or self.s.order.get("company")
         if self.short:
             return _Piece("close", signature or (str(company) if company else ""), line=True)
-        sign_off = self.s.brand.sign_off or self.choice.of(self.apology["close"]["email"]) + ","
+        sign_off = self.s.brand.sign_off or self.choice.of(self.tone.get("close", self.apology["close"]["email"])) + ","
         lines = [sign_off, *([signature] if signature else []), *([str(company)] if company and not signature else [])]
         return _Piece("close", "\n".join(lines), paragraph=True)
 

@@ -173,8 +173,9 @@ _ATTACK = re.compile(
     r"\bbegin your (?:reply|answer)\b|"
     r"\bdo not (?:run|mention|tell).{0,40}\b(?:checks?|message|memo|anyone|human)\b|\b(?:pre-?approved|"
     r"limits? (?:are|is) lifted|all limits)\b|"
-    r"\binternal memo\b|\breply assistant\b|\bset this ticket\b|\bgive up all claims\b|\bmark (?:this|it|"
-    r"the ticket) (?:as )?(?:solved|closed|resolved)\b|"
+    r"\binternal memo\b|\breply assistant\b|\bset this ticket\b|\bgive up all claims\b|\bmark (?:(?:this|"
+    r"the) (?:ticket|case)|"
+    r"this|it) (?:as )?(?:solved|closed|resolved)\b|"
     r"\bfor verification purposes\b|\baudit (?:partner|team|fails)\b|\bused? the word\b|\banswer as an?\b|"
     r"\bact as\b|\bpretend\b|\bjailbreak\b|"
     r"\bif a human (?:agent )?sees\b|\btransparency act\b|\bcode block\b|\bstarts with \"you are\b|"
@@ -309,7 +310,10 @@ def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if (
             m.start() > cuts[-1]
             and not _APPOSITION.match(text, m.end(), end)
-            and (_opens(text[right:end]) or text[m.start() : m.end()].strip() in ";:()-–—")
+            and (
+                _opens(text[right:end], text[_strip_lead(text, cuts[-1], end) : m.start()])
+                or text[m.start() : m.end()].strip() in ";:()-–—"
+            )
         ):
             cuts.append(m.end())
     yield from zip(cuts, [*cuts[1:], end], strict=True)
@@ -320,7 +324,12 @@ def _strip_lead(text: str, start: int, end: int) -> int:
     return start + m.end() if m and m.end() < end - start else start
 
 
-def _opens(piece: str) -> bool:
+def _opens(piece: str, before: str) -> bool:
+    first = WORD.match(piece)
+    return _subject_and_verb(piece) or bool(first and _elided(first.group()) and _has_verb(before))
+
+
+def _has_verb(piece: str) -> bool:
     first = WORD.match(piece)
     return _subject_and_verb(piece) or bool(first and _elided(first.group()))
 
@@ -385,7 +394,7 @@ _ASKS = (  # what is asked, in reported form
         re.compile(r"^(how (?:long|much|many)|what|when|where) does (.+?) (cost|take|stay|work|last)\b(.*)", re.I),
         r"\1 \2 \3s\4",
     ),
-    (re.compile(r"^(can|could|may|should|shall|will|would) (you|we|it|they|he|she|somebody|there) (.+)", re.I), r"whether \2 \1 \3"),
+    (re.compile(r"^(can|could|may|should|shall|will|would) (you|we|it|they|somebody) (.+)", re.I), r"whether \2 \1 \3"),
     (re.compile(r"^do (you|we) (.+)", re.I), r"whether \1 \2"),
     (re.compile(r"^where (is|are) ((?:your|the|our) [\w -]+)$", re.I), r"where \2 \1"),
     (re.compile(r"^(is|are) (there|it|this|that|they|we|you) (.+)", re.I), r"whether \2 \1 \3"),

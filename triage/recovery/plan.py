@@ -74,6 +74,8 @@ _BUDGET = {"email": 78, "form": 78, "phone": 78, "chat": 34, "sms": 30, "social"
 def plan(situation: Situation) -> Plan:
     """Returns the plan for the message: kind, steps, facts with spans, offers that policy allows, the open question."""
     facts = extract(situation.text, situation.customer.name)
+    if foreign(situation):
+        facts = replace(facts, clauses=())
     decisions = tuple(decide(situation))
     kind, restricted, lack = _kind(situation, facts, decisions)
     failed = kind not in ("no_failure", "restricted", "holding")
@@ -114,6 +116,11 @@ def _steps(kind: Kind) -> tuple[SectionName, ...]:
         "restricted": ("acknowledge", "restate", "next_steps", "close"),
         "holding": ("acknowledge", "restate", "ask", "follow_up", "close"),
     }[kind]  # type: ignore[return-value]
+
+
+def foreign(s: Situation) -> bool:
+    """Returns whether the message is in a language that clauses cannot be turned in yet."""
+    return s.score.language not in ("en", "und", "unknown", "")
 
 
 # ---- kind
@@ -189,7 +196,7 @@ _NOT_COMPLAINT = re.compile(
 _PRAISE = re.compile(
     r"\b(?:best (?:\w+ ){0,3}(?:ever|in my life)|wonderful|excellent|fantastic|amazing|brilliant|lovely|"
     r"delighted|so kind|very kind|"
-    r"thank you thank you|well done|compliments?|made my day|could not be happier|how well|love (?:it|this|"
+    r"thank you thank you|well done|compliments?\b|made my day|could not be happier|how well|love (?:it|this|"
     r"your)|fav(?:ourite)?\b)",
     re.I,
 )
@@ -241,6 +248,9 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
         return "public", None, None
     if lack := _lack(s, text, facts, decisions):
         return "holding", None, lack
+    if foreign(s):  # the words cannot be read: only what the records and the policy say counts
+        owed = any(d.state == "eligible" and d.remedy.when for d in decisions)
+        return ("failure", None, None) if owed else ("holding", None, "vague")
     if not _is_failure(s, text, decisions):
         return "no_failure", None, None
     if _CANNOT.search(order):
@@ -397,13 +407,14 @@ def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...],
         budget = budget // 2
     item = content_stems(" ".join(str(s.order.get(k, "")) for k in ("item", "items")))
     near = content_stems(" ".join([*_flat(s.order), *(f"{r.label} {r.conditions}" for r in s.remedies)]))
+    praised = kind == "no_failure" and _tone(s.text) == "praise"
     most = 6 if _BUDGET[s.channel] > 60 else 3
     told: set[str] = set()
     chosen: list[Clause] = []
     clauses = [_public_part(c, s) for c in facts.clauses] if kind == "public" else facts.clauses
     pool = [c for c in clauses if _fit(c, s, kind)]
     while pool and budget > 4 and len(chosen) < most:
-        best = max(pool, key=lambda c: _worth(c, told, item, near, chosen))
+        best = max(pool, key=lambda c: _worth(c, told, item, near, chosen) + praised * _kind_word(c))
         if _worth(best, told, item, near, chosen) < 0.8:
             break
         pool.remove(best)
@@ -431,7 +442,7 @@ def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
         return False
     if re.match(r"(?:if|where|which|who|what|whether|how|shall|can|could|do|does|did|is|are|will)\b", c.turned, re.I):
         return False
-    if c.turned.split()[-1].lower() in PREPOSITIONS | DETERMINERS:
+    if c.turned.split()[-1].lower() in PREPOSITIONS | DETERMINERS | CONJUNCTIONS | {"not", "because", "very"}:
         return False
     return kind != "public" or not _personal(c.text, s)
 
@@ -493,6 +504,8 @@ def _nominal(text: str) -> bool:
     if words[0] in _NO_NAME or words[0] in PREPOSITIONS or words[0] in BASES or words[-1] in PREPOSITIONS | DETERMINERS:
         return False
     subjects = {"you", "we", "they", "he", "she", "it", "who", "where", "which", "what", "whether", "there", "that"}
+    if words[0] == "not" or len(words) < 2:
+        return False
     return not any(w in AUXILIARIES or w in IRREGULAR_PASTS or w in subjects for w in words)
 
 
@@ -528,9 +541,17 @@ _OWN_ACT = re.compile(
 
 def _to_apologise_for(c: Clause) -> bool:
     """Returns whether the clause says what befell the customer, and not what the customer did or thinks."""
-    return not _OWN_ACT.match(c.turned) and not re.match(r"(?:he|she|they)\b", c.turned) and not _IDLE.search(c.turned)
+    if _OWN_ACT.match(c.turned) or re.match(r"(?:he|she|they)\b", c.turned) or _IDLE.search(c.turned):
+        return False
+    told = len(_STRONG_FAILURE.findall(c.text))
+    return (
+        told > 1
+        if re.match(r"(?:it|this|that|there) (?:is|was)\b", c.turned)
+        else bool(told or _SUFFERED.search(c.turned))
+    )
 
 
+_SUFFERED = re.compile(r"\b(?:not|no|nothing|without|instead|kept|minus|down|half|only|still|nobody|n't)\b|^we\b", re.I)
 _IDLE = re.compile(r"\b(?:still (?:work|comes?)|no hurry|can wait|wears? off|at once|fine|no problem)\b", re.I)
 
 
@@ -538,6 +559,12 @@ def _strength(c: Clause, near: frozenset[str]) -> float:
     starts_low = re.match(r"(?:it|this|that|there)\b", c.turned)
     shared = len(content_stems(c.text) & near)
     return len(_STRONG.findall(c.text)) + shared * 0.5 + ("time" in c.kinds) * 0.3 - (1.2 if starts_low else 0)
+
+
+def _kind_word(c: Clause) -> float:
+    """Returns how much a clause of a letter of praise is about those who are praised."""
+    named = bool(_PROPER.search(c.text)) or c.turned.startswith(("our ", "your ", "he ", "she ", "they "))
+    return 1.5 * named - 0.8 * c.turned.startswith("you ") - 0.6 * ("problem" in c.kinds)
 
 
 _PROPER = re.compile(r"(?<=[a-z0-9,;] )(?!I\b|I')[A-ZÀ-Ý][a-zß-ÿ][\w'’-]*")
@@ -634,7 +661,7 @@ _ORDERS_US = re.compile(r"\b(?:assistant|reply|drafter|model|treat|approve|must|
 
 def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
     """Returns up to two facts of the order that answer what the customer wrote; one-word states say nothing."""
-    if kind in ("restricted", "public", "holding"):
+    if kind in ("restricted", "public", "holding") or foreign(s):
         return ()
     said = content_stems(s.text)
     found: list[tuple[float, Record]] = []

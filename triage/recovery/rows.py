@@ -1,27 +1,115 @@
-"""Turns one input row of `amends draft` into a situation; what a row brings replaces what the store would give."""
+"""Turns input rows of `amends draft` into drafts; what a row brings replaces what the store would give."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, cast, get_args
 
 from triage.cases.values import Article, Case, Match, Outcome
 from triage.clock import utc_now
-from triage.errors import Invalid, TooLarge
-from triage.messages.values import MAX_TEXT, Channel
+from triage.errors import AmendsError, Invalid, TooLarge
+from triage.messages.clean import clean
+from triage.messages.values import MAX_TEXT, Channel, Clean, Incoming
+from triage.protocols import Drafter, Scorer
 from triage.recovery.policy import load_policy
-from triage.recovery.values import Agent, Brand, Customer, Situation, Turn
+from triage.recovery.values import Agent, Brand, Claim, Customer, Draft, Situation, Turn
+from triage.scoring.score import score_all
 from triage.scoring.values import Score
 
+BATCH = 64
+"""Rows scored in one pass."""
 CHANNELS: tuple[str, ...] = get_args(Channel)
 
 
-def situation_from_row(row: Mapping[str, Any], score: Score, now: datetime | None = None) -> Situation:
-    """Returns the situation that a row describes; Invalid names the wrong field by its JSON pointer."""
+def draft_lines(
+    lines: Iterable[str], scorer: Scorer, drafter: Drafter, now: datetime | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yields one draft line a row of JSON, in order; a row that cannot be drafted yields its `id` and `error`.
+
+    A row that is owed no reply yields `id`, `engine` and an empty `text`. Only what the customer wrote just now is
+    drafted for; spans count in the text as given.
+    """
+    rows = (line for line in lines if line.strip())
+    while batch := list(islice(rows, BATCH)):
+        read = [_read(line) for line in batch]
+        good = [r for r in read if "error" not in r]
+        scores = iter(score_all([_incoming(r) for r in good], scorer))
+        for row in read:
+            yield row if "error" in row else _draft_line(row, next(scores), drafter, now)
+
+
+def _read(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        return {"id": None, "error": f"no JSON: {error}"}
+    if not isinstance(row, dict):
+        return {"id": None, "error": "a row is an object"}
+    row.pop("error", None)
+    try:
+        check_text(row)
+        _time(row.get("now"), "/now")
+        _customer(row.get("customer"))
+    except AmendsError as error:
+        return _refused(row, error)
+    return row
+
+
+def _incoming(row: Mapping[str, Any]) -> Incoming:
+    return Incoming(
+        text=row["text"],
+        subject=row.get("subject") if isinstance(row.get("subject"), str) else None,
+        account_language=_customer(row.get("customer")).language,
+        channel=cast(Channel, row["channel"]) if row.get("channel") in CHANNELS else "email",
+        sent_at=_time(row.get("now"), "/now"),
+    )
+
+
+def _draft_line(row: Mapping[str, Any], score: Score, drafter: Drafter, now: datetime | None) -> dict[str, Any]:
+    try:
+        situation = situation_from_row(row, score, now)
+        cleaned = clean(situation.text)
+        draft = drafter.draft(replace(situation, text=cleaned.text) if cleaned.text.strip() else situation)
+    except AmendsError as error:
+        return _refused(row, error)
+    if draft is None:
+        return {"id": situation.id, "engine": drafter.name, "text": ""}
+    return (to_original(draft, cleaned) if cleaned.text.strip() else draft).line()
+
+
+def _refused(row: Mapping[str, Any], error: AmendsError) -> dict[str, Any]:
+    where = f" ({error.pointer})" if error.pointer else ""
+    return {"id": row.get("id"), "error": f"{error.detail}{where}"}
+
+
+def to_original(draft: Draft, cleaned: Clean) -> Draft:
+    """Returns the draft with its message spans counted in the message as received."""
+
+    def moved(claim: Claim) -> Claim:
+        source = claim.source
+        if source.kind != "message" or source.start is None or source.end is None:
+            return claim
+        span = cleaned.to_original(source.start, source.end)
+        return replace(claim, source=replace(source, start=span.start, end=span.end))
+
+    return replace(draft, sections=tuple(replace(s, claims=tuple(moved(c) for c in s.claims)) for s in draft.sections))
+
+
+def check_text(row: Mapping[str, Any]) -> str:
+    """Returns the row's text; Invalid where it is missing or empty, TooLarge where it is too long."""
     text = row.get("text")
     if not isinstance(text, str) or not text.strip():
         raise Invalid("`text` is the customer's message and may not be empty.", pointer="/text")
     if len(text) > MAX_TEXT:
         raise TooLarge(f"`text` is at most {MAX_TEXT} characters.", pointer="/text")
+    return text
+
+
+def situation_from_row(row: Mapping[str, Any], score: Score, now: datetime | None = None) -> Situation:
+    """Returns the situation that a row describes; Invalid names the wrong field by its JSON pointer."""
+    text = check_text(row)
     channel = row.get("channel") or "email"
     if channel not in CHANNELS:
         raise Invalid(f"`channel` is one of {', '.join(CHANNELS)}.", pointer="/channel")

@@ -56,7 +56,7 @@ def turn(clause: str) -> str:
         out[i] = _turned(tokens[i], before, after, [tokens[j].lower() for j in words[max(0, at - 2) : at]])
     turned = re.sub(r"\s+", " ", "".join(out)).strip(" \t\n,;:.!?-–—")
     turned = re.sub(r"\s+([,;:.!?])", r"\1", turned)
-    return _calm(turned)
+    return _calm(re.sub(r"\b(in|since|until|last|next) may\b", r"\1 May", turned))
 
 
 def _turned(token: str, before: str, after: str, two_before: list[str]) -> str:
