@@ -189,6 +189,35 @@ def demo(
 
 
 @app.command(rich_help_panel="Run it")
+def demo(
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Delete the demo company and what was done in it, and load it as of today.")
+    ] = False,
+) -> None:
+    """Loads the demo company into the database, once; other organisations stay as they are.
+
+    `amends serve --demo` does so too, and lets more messages arrive.
+    """
+    from api.wiring import build
+    from triage.demo import load, remove
+    from triage.store.migrate import upgrade
+
+    async def fill() -> None:
+        service = build(Settings())
+        try:
+            await upgrade(service.store)
+            if renew:
+                await remove(service)
+            await load(service)
+        finally:
+            await service.close()
+
+    with err.status("Loading the demo company"):
+        run(fill())
+    out.print("The demo company is loaded. See it with: amends serve --demo", markup=False)
+
+
+@app.command(rich_help_panel="Run it")
 def migrate(
     compact: Annotated[
         bool, typer.Option("--compact", help="Then rewrite the files, so that erased text is gone from their bytes.")
