@@ -33,7 +33,9 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
         """Returns unit vectors (texts, width) and features (texts, features), in the order of `texts`."""
-        ids = [self._shortened(e.ids) for e in self._tokenizer.encode_batch_fast(list(texts))]
+        # Half a surrogate pair, as `"\\ud83d"` in JSON leaves, is no Unicode: it becomes a question mark.
+        whole = [t if t.isascii() else t.encode("utf-8", "replace").decode() for t in texts]
+        ids = [self._shortened(e.ids) for e in self._tokenizer.encode_batch_fast(whole)]
         parts = [self._run([ids[i] for i in batch]) for batch in batches([len(i) for i in ids])]
         if not parts:
             vectors, features = self._run([[0, 0]])  # for their widths

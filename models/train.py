@@ -206,7 +206,7 @@ def fit(
         heads = [_fit_head(inside, goal, recipe, SEED + seed) for seed in range(seeds)]
         tensors[f"{name}.hidden.weight"] = np.concatenate([h[0] for h in heads])
         tensors[f"{name}.hidden.bias"] = np.concatenate([h[1] for h in heads])
-        tensors[f"{name}.out.weight"] = np.concatenate([h[2] for h in heads], axis=1) / np.float32(seeds)
+        tensors[f"{name}.out.weight"] = np.concatenate([h[2] for h in heads], axis=1) / np.float32(seeds)  # type: ignore[assignment]  # numpy widens it in its types only
         tensors[f"{name}.out.bias"] = np.mean([h[3] for h in heads], axis=0, dtype=np.float32)
     return {name: np.ascontiguousarray(t, np.float32) for name, t in tensors.items()}
 

@@ -22,7 +22,8 @@ _CLOCK = r"(?:noon|midnight|\d{1,2}(?:[:.]\d\d)\s?(?:[ap]\.?m\b\.?)?|\d{1,2}\s?(
 _PART = r"(?:morning|afternoon|evening|night)"
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _DAY = rf"(?:today|tonight|tomorrow(?:\s{_PART})?|this\s{_PART}|(?:(?:this|next|coming)\s)?{_WEEKDAY}(?:\s{_PART})?)"
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # fmt: skip  # noqa: E501
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # fmt: skip  # noqa: E501
 _DATE = (
     rf"(?:(?:the\s)?\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}"
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|the\s\d{{1,2}}(?:st|nd|rd|th))\b"
@@ -58,12 +59,15 @@ _NEED = re.compile(
 _NOT_OURS = re.compile(
     r"\b(?:can't wait|cannot wait|promis\w+|supposed to|should have|said (?:it|they|you|he|she)|guarantee\w*"
     r"|(?:was|were)"
-    r" (?:told|due|scheduled|meant|supposed|expect\w+)|told (?:me|us)|(?:arrived|came|got (?:it|here)|received|landed"
-    r"|delivered|fixed|sorted|resolved|worked)|thank\w*|have a (?:great|good|nice|lovely)|happy|see you"
+    r" (?:told|due|scheduled|meant|supposed|expect\w+)|told (?:me|us)|thank\w*|have a (?:great|good|nice|lovely)|happy|see you"
     r"|looking forward"
     r"|times in|calls in|emails in|bought|ordered (?:it |this )?on)\b",
     re.IGNORECASE,
 )
+_DONE = re.compile(
+    r"\b(?:arrived|came|got (?:it|here)|received|landed|delivered|fixed|sorted|resolved|worked)\b", re.IGNORECASE
+)
+_WANTED = re.compile(r"\b(?:need|want|must|please|have to|has to|be|get|expect|require)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
 _QUICK = re.compile(
     rf"\b(?:today|tonight|tomorrow|noon|midnight|eod|cob|end of|close of|this {_PART}|{_WEEKDAY}|(?:in"
@@ -95,6 +99,8 @@ def find_deadlines(text: str, sent_at: datetime | None) -> Iterator[Deadline]:
     for found in _TIME.finditer(text):
         start, end = _sentence(text, found.start(), found.end())
         before = text[start : found.start()]
+        if _DONE.search(before) and not _WANTED.search(before):
+            continue
         if _NOT_OURS.search(before) or (not found["by"] and not _NEED.search(text, start, end)):
             continue
         if found["by"] and found["by"].lower().startswith(("until", "till")) and not _NEED.search(text, start, end):

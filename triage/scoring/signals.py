@@ -85,7 +85,7 @@ RULES = (
     ),
     _rule(
         "broken_promise",
-        "promise assur guarant told said suppose commit back never",
+        "promise assur guarant told said suppose commit back never word honour",
         r"(?:was|were|been|got|am|is|are|have been|had been) (?:repeatedly |verbally )?(?:promised|assured"
         r"|guaranteed)",
         r"(?:you|they|he|she|agents?|reps?|staff|somebody|someone|manager|advisor|representative|company|@company)"
@@ -150,7 +150,7 @@ RULES = (
         r"(?:take|taking|see|drag|haul)(?:ing)? (?:you|this|them|it|the matter|your company)(?: all)? (?:in"
         r"|to) (?:the )?(?:small claims )?court",
         r"(?:see you in|go(?:ing)? to) court",
-        r"(?:will|'ll|going to|gonna|can|could|should|to|and|may|might|considering|i'm|be|are|is|or) (?:sue"
+        r"(?:will|i'll|we'll|going to|gonna|can|could|should|to|and|may|might|considering|i'm|be|are|is|or) (?:sue"
         r"|suing|sued)",
         r"(?:financial |energy |legal )?ombudsman|trading standards|better business bureau|attorney general"
         r"|consumer (?:protection(?: agency| bureau)?|affairs|council|rights|forum|court)"
@@ -250,14 +250,14 @@ RULES = (
     ),
     _rule(
         "self_harm",
-        "myself suicid end it end my live alive go on dead my own life worth die",
+        "myself suicid end it end my liv alive go on dead my own life worth die",
         r"(?:kill|harm|hang|cutting|hurt) myself|(?:killing|harming|hurting) myself",
         r"suicid(?:e|al)",
         r"(?:end|ending|finish) (?:it all|my (?:own )?life)|tak(?:e|ing) my (?:own )?life",
         r"(?:don't|do not|no longer|didn't|not) (?:even )?(?:want to|wanna|wish to) (?:live|be alive|be here"
         r"|go on|exist|wake up)(?: any ?more| any longer)?",
         r"(?:better off|rather be|wish i (?:was|were)) dead|(?:want|wanted|going|ready) to die",
-        r"(?:no|nothing|not much|any) (?:reason|point|left)? ?(?:to|in) (?:live|living|going on)(?: for)?"
+        r"(?:no|nothing|not much|any) (?:reason|point|left)? ?(?:to|in) (?:live|living|going on|go on living)(?: for)?"
         r"|not worth living|can't go on (?:living|any ?more|like this)",
         unless=r"\b(?:suicide squad|laugh\w*|lol|lmao|haha|(?:on|with) (?:the|your|a|this) (?:\w+ )?(?:lid|edge"
         r"|blade|knife|can|corner|box|glass|handle|stairs?|step)|fell|tripp\w*|slipp\w*|by accident|accident\w*"
