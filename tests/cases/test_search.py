@@ -98,30 +98,28 @@ async def test_organisations_never_see_each_other(
     assert len((await search("zanzibar kettle leaks oil", of=theirs)).matches) == 1
 
 
-@pytest.mark.parametrize(
-    ("better", "worse"),
-    [
-        (Outcome(csat=5), Outcome(csat=2)),
-        (Outcome(reopened=False), Outcome(reopened=True)),
-        (Outcome(kept=True), Outcome(kept=False)),
-        (Outcome(accepted=True), Outcome(accepted=False)),
-        (Outcome(csat=5, reopened=False), Outcome()),
-        (Outcome(), Outcome(reopened=True)),
-    ],
-)
-@pytest.mark.parametrize("first", [0, 1])
+ENDINGS = [  # (better, worse)
+    (Outcome(csat=5), Outcome(csat=2)),
+    (Outcome(reopened=False), Outcome(reopened=True)),
+    (Outcome(kept=True), Outcome(kept=False)),
+    (Outcome(accepted=True), Outcome(accepted=False)),
+    (Outcome(csat=5, reopened=False), Outcome()),
+    (Outcome(), Outcome(reopened=True)),
+]
+
+
 async def test_of_equally_near_cases_the_better_ending_comes_first(
-    search: Search, put: Any, organisation: Organisation, better: Outcome, worse: Outcome, first: int
+    search: Search, put: Any, organisation: Organisation
 ) -> None:
-    pair = [
-        a_case("zanzibar kettle leaks oil", remedy="a", outcome=better),
-        a_case("zanzibar kettle leaks oil", remedy="b", outcome=worse),
-    ]
-    await put(organisation, pair[first])
-    await put(organisation, pair[1 - first])
-    found = await search("zanzibar kettle leaks oil")
-    assert [m.case.remedy for m in found.matches] == ["a", "b"]
-    assert found.matches[0].score > found.matches[1].score
+    for i, (better, worse) in enumerate(ENDINGS):
+        words = f"zanzibar kettle number{i} leaks oil{i}"  # a database for each would take longer than the search
+        pair = [a_case(words, remedy="a", outcome=better), a_case(words, remedy="b", outcome=worse)]
+        await put(organisation, pair[i % 2])
+        await put(organisation, pair[1 - i % 2])
+    for i in range(len(ENDINGS)):
+        found = await search(f"zanzibar kettle number{i} leaks oil{i}", limit=2)
+        assert [m.case.remedy for m in found.matches] == ["a", "b"], ENDINGS[i]
+        assert found.matches[0].score > found.matches[1].score
 
 
 async def test_newer_cases_come_first(search: Search, put: Any, organisation: Organisation) -> None:
@@ -165,24 +163,24 @@ async def test_what_changes_is_found_at_once(
     assert [m.case.id for m in (await search("zanzibar kettle leaks")).matches] == [b.id]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        'zanzibar "kettle', "zanzibar AND NOT kettle", "NEAR(zanzibar kettle, 2)", "zanzibar* kettle^",
-        "terms:zanzibar kettle", "-zanzibar +kettle", "zanzibar' OR 1=1 -- kettle", "zanzibar & kettle | !x <-> (",
-        "zanzibar \\ kettle \x00",
-        "zanzibar 😡 kettle 🎧", "ZANZIBAR KETTLE", "zanzibär kettlé",
-    ],
+QUERIES = (
+    'zanzibar "kettle', "zanzibar AND NOT kettle", "NEAR(zanzibar kettle, 2)", "zanzibar* kettle^",
+    "terms:zanzibar kettle", "-zanzibar +kettle", "zanzibar' OR 1=1 -- kettle", "zanzibar & kettle | !x <-> (",
+    "zanzibar \\ kettle \x00", "zanzibar 😡 kettle 🎧", "ZANZIBAR KETTLE", "zanzibär kettlé", "<b>zanzibar</b> kettle",
 )  # fmt: skip
-async def test_query_syntax_is_only_words(search: Search, put: Any, organisation: Organisation, query: str) -> None:
+WORDLESS = ("", "😡😡😡", "the of and", '"""', "***", ":", "a" * 5000, "٣٤ 漢字 größe", "<email> <person>")
+
+
+async def test_query_syntax_is_only_words(search: Search, put: Any, organisation: Organisation) -> None:
     case = a_case("zanzibar kettle leaks")
     await put(organisation, case)
-    assert case in [m.case for m in (await search(query)).matches]
+    for query in QUERIES:
+        assert case in [m.case for m in (await search(query)).matches], query
 
 
-@pytest.mark.parametrize("query", ["", "😡😡😡", "the of and", '"""', "***", ":", "a" * 5000, "٣٤ 漢字 größe"])
-async def test_queries_without_words_find_nothing_and_break_nothing(search: Search, query: str) -> None:
-    assert (await search(query)).nothing_near
+async def test_queries_without_words_find_nothing_and_break_nothing(search: Search) -> None:
+    for query in WORDLESS:
+        assert (await search(query)).nothing_near, query
 
 
 async def test_words_alone_serve_while_the_embedder_is_down(
