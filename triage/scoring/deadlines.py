@@ -22,8 +22,10 @@ _CLOCK = r"(?:noon|midnight|\d{1,2}(?:[:.]\d\d)\s?(?:[ap]\.?m\b\.?)?|\d{1,2}\s?(
 _PART = r"(?:morning|afternoon|evening|night)"
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _DAY = rf"(?:today|tonight|tomorrow(?:\s{_PART})?|this\s{_PART}|(?:(?:this|next|coming)\s)?{_WEEKDAY}(?:\s{_PART})?)"
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # fmt: skip  # noqa: E501
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _DATE = (
     rf"(?:(?:the\s)?\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}"
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?|the\s\d{{1,2}}(?:st|nd|rd|th))\b"
@@ -58,9 +60,8 @@ _NEED = re.compile(
 )
 _NOT_OURS = re.compile(
     r"\b(?:can't wait|cannot wait|promis\w+|supposed to|should have|said (?:it|they|you|he|she)|guarantee\w*"
-    r"|(?:was|were)"
-    r" (?:told|due|scheduled|meant|supposed|expect\w+)|told (?:me|us)|thank\w*|have a (?:great|good|nice|lovely)|happy|see you"
-    r"|looking forward"
+    r"|(?:was|were) (?:told|due|scheduled|meant|supposed|expect\w+)|told (?:me|us)|thank\w*"
+    r"|have a (?:great|good|nice|lovely)|happy|see you|looking forward"
     r"|times in|calls in|emails in|bought|ordered (?:it |this )?on)\b",
     re.IGNORECASE,
 )
