@@ -82,7 +82,7 @@ CUT = [
         ["signature"],
     ),
     (
-        "It broke.\n\nThis e-mail and any attachments may contain confidential information. If you\nare not the recipient, delete it.",
+        "It broke.\n\nThis e-mail and any attachments may contain confidential data. If you\nare not meant, delete it.",
         "It broke.",
         ["disclaimer"],
     ),

@@ -53,8 +53,8 @@ def render(html: str) -> str:
         if isinstance(token, str):
             if not tags.hidden:
                 _write(unescape(token).translate(_INVISIBLE), page, tags)
-        elif tags.hidden:
-            tags.skip(token)
+        elif tags.hidden and tags.skips(token):
+            continue
         elif token.closing:
             _close(token.name, page, tags)
         else:
@@ -116,14 +116,16 @@ class _Tags:
     def hide(self, name: str) -> None:
         self.hidden, self.depth = name, 1
 
-    def skip(self, tag: _Tag) -> None:
-        """Counts until the hidden element is closed."""
-        if tag.name == self.hidden:
+    def skips(self, tag: _Tag) -> bool:
+        """Whether the tag still belongs to the hidden element, closing tag included."""
+        if self.hidden == "p" and not tag.closing and tag.name in _BLOCKS:
+            self.hidden = ""  # a paragraph ends where the next block begins
+        elif tag.name == self.hidden:
             self.depth += -1 if tag.closing else 1
-        elif self.hidden == "p" and not tag.closing and tag.name in _BLOCKS:
-            self.depth = 0  # a paragraph ends where the next block begins
-        if self.depth == 0:
-            self.hidden = ""
+            if self.depth == 0:
+                self.hidden = ""
+                return True
+        return bool(self.hidden)
 
 
 class _Page:

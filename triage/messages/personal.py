@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -82,6 +82,8 @@ _PHONE = re.compile(r"(?<![\w.,#:/$€£-])(?:\+|00)?\(?\d(?:[ ()./\u00a0-]{0,3}
 _DATE = re.compile(
     r"\d{1,4}([./-])\d{1,2}\1\d{2,4}|\d{1,2}[./-]\d{4}|(?:19|20)\d\d ?[-–/] ?(?:19|20)?\d\d|(?:19|20)\d{6}"
 )
+_DATE_FIRST = re.compile(rf"(?:{_DATE.pattern})[ ,]+(?=[\d(+])")
+_DIGIT_BEFORE = re.compile(r"\d[ ()./-]{1,3}$")
 _CALLED = re.compile(
     r"(?:\b(?:call|calling|called|phone|telephone|tel|mobile|mob|cell|fax|whatsapp|text|ring|reach|dial|sms"
     r"|handy|telefon|rückruf|anrufen|erreich\w*"
@@ -99,6 +101,8 @@ _NUMBERED = re.compile(
     r"|factura|ordine|fattura)\b[^\d\n]{0,14}|[#№$€£]\s?)$",
     re.IGNORECASE,
 )
+_NORTH_AMERICA = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}")
+"""However written: 555 numbers are never valid."""
 _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU")
 
 
@@ -115,23 +119,38 @@ def _is_spelt(words: str) -> bool:
 
 
 def _cards(text: str) -> Iterator[Found]:
-    for m in _CARD.finditer(text):
-        digits = re.sub(r"[ -]", "", m[0])
-        if _BRANDS.fullmatch(digits) and luhn.is_valid(digits):
-            yield Found(m.start(), m.end(), "card")
+    return _scan(text, _CARD, 12, "card", lambda words: _is_card(re.sub(r"[ -]", "", words)))
+
+
+def _is_card(digits: str) -> bool:
+    return bool(_BRANDS.fullmatch(digits)) and luhn.is_valid(digits)
 
 
 def _ibans(text: str) -> Iterator[Found]:
-    for m in _IBAN.finditer(text):
-        words = m[0]
-        while len(words) >= 15:  # what follows may be a word and no part of it
-            if iban.is_valid(words, check_country=False):
-                yield Found(m.start(), m.start() + len(words), "iban")
+    return _scan(text, _IBAN, 15, "iban", lambda words: iban.is_valid(words, check_country=False))
+
+
+def _scan(
+    text: str, pattern: re.Pattern[str], least: int, kind: Kind, accept: Callable[[str], bool]
+) -> Iterator[Found]:
+    at = 0
+    while m := pattern.search(text, at):
+        at = m.end()
+        for words in _shorter(m[0], least):  # what follows may be a word and no part of it
+            if accept(words):
+                at = m.start() + len(words)
+                yield Found(m.start(), at, kind)
                 break
-            shorter = re.sub(r"[ -][^ -]*$", "", words)
-            if shorter == words:
-                break
-            words = shorter
+
+
+def _shorter(words: str, least: int) -> Iterator[str]:
+    """Yields `words`, then without their last group, and so on, while `least` letters or digits are left."""
+    while sum(map(str.isalnum, words)) >= least:
+        yield words
+        shorter = re.sub(r"[\W_]+\w+\)?$", "", words)
+        if shorter == words:
+            return
+        words = shorter
 
 
 def _addresses(text: str) -> Iterator[Found]:
@@ -148,18 +167,34 @@ def _addresses(text: str) -> Iterator[Found]:
 
 
 def _phones(text: str, region: str | None) -> Iterator[Found]:
-    for m in _PHONE.finditer(text):
-        words = m[0]
+    at = last = 0
+    while m := _PHONE.search(text, at):
         before = text[max(0, m.start() - 60) : m.start()]
-        called = bool(_CALLED.search(before))
-        international = words.startswith(("+", "00"))
-        if _DATE.fullmatch(words) or (_NUMBERED.search(before) and not called and not words.startswith("+")):
-            continue
-        separated = not words.isdigit()
-        if not (called or international or (separated and _looks_grouped(words)) or (region and words.startswith("0"))):
-            continue
-        if _is_phone(words, (region,) if region else _REGIONS, strict=not called):
-            yield Found(m.start(), m.end(), "phone")
+        at = m.end()
+        if date := _DATE_FIRST.match(m[0]) or _DATE.fullmatch(m[0]):
+            at = last = m.start() + date.end()
+        elif (
+            m.start() <= last + 2 or m[0][0] in "+(" or not _DIGIT_BEFORE.search(before)
+        ):  # not in the middle of a longer number
+            called = bool(_CALLED.search(before))
+            numbered = not called and bool(_NUMBERED.search(before))
+            for words in _shorter(m[0], 7):  # two numbers may stand side by side
+                if _is_phone(words, region, called=called, numbered=numbered):
+                    at = last = m.start() + len(words)
+                    yield Found(m.start(), at, "phone")
+                    break
+
+
+def _is_phone(words: str, region: str | None, *, called: bool, numbered: bool) -> bool:
+    """`called` and `numbered`: after words such as "call me on", or "order no."."""
+    if _DATE.fullmatch(words) or (numbered and not words.startswith("+")):
+        return False
+    local = (not words.isdigit() and _looks_grouped(words)) or (region is not None and words.startswith("0"))
+    if not (called or local or words.startswith(("+", "00"))):
+        return False
+    return bool(_NORTH_AMERICA.fullmatch(words)) or any(
+        _is_number(words, r, strict=not called) for r in ((region,) if region else _REGIONS)
+    )
 
 
 def _looks_grouped(words: str) -> bool:
@@ -169,21 +204,12 @@ def _looks_grouped(words: str) -> bool:
     return 9 <= digits <= 13 and (words[0] in "0(" or [len(g) for g in groups] in ([3, 3, 4], [1, 3, 3, 4]))
 
 
-def _is_phone(words: str, regions: Iterable[str], *, strict: bool) -> bool:
-    for region in regions:
-        try:
-            number = phonenumbers.parse(words, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number) or (not strict and phonenumbers.is_possible_number(number)):
-            return True
-        if _is_grouped_like_north_america(words):  # 555 numbers are never valid, yet people write them
-            return True
-    return False
-
-
-def _is_grouped_like_north_america(words: str) -> bool:
-    return bool(re.fullmatch(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}", words))
+def _is_number(words: str, region: str, *, strict: bool) -> bool:
+    try:
+        number = phonenumbers.parse(words, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number) if strict else phonenumbers.is_possible_number(number)
 
 
 # --- what we know of the customer ---
@@ -278,9 +304,18 @@ def pseudonymise(
 
 def redact(text: str, known: KnownFields | None = None, region: str | None = None) -> str:
     """Returns `text` with `<email>`, `<person>` ... in place of personal data: one way, for cases and logs."""
+    for _ in range(5):  # what stood beside something longer is seen once that is gone
+        found = find(text, known, region)
+        if not found:
+            break
+        text = _masked(text, found)
+    return text
+
+
+def _masked(text: str, found: list[Found]) -> str:
     parts: list[str] = []
     at = 0
-    for f in find(text, known, region):
+    for f in found:
         parts += [text[at : f.start], f"<{f.kind}>"]
         at = f.end
     return "".join([*parts, text[at:]])
@@ -294,7 +329,9 @@ _WORDS_OF_PEOPLE = frozenset(
     " authorization cookie".split()
 )
 _LOGGED = 300  # characters of any other string
-_EXCEPTION_LINE = re.compile(r"^([A-Za-z_][\w.]*)(?::.*)?$")
+_EXCEPTION_LINE = re.compile(
+    r"((?:[a-z_]\w*\.)+[A-Z]\w*|\w{0,60}(?:Error|Exception|ExceptionGroup|Warning|Interrupt|Exit|Iteration))(?::|$)"
+)
 _FRAMES = ("Traceback (", "During handling", "The above exception", "  ", "+", "|")
 
 
