@@ -83,6 +83,16 @@ async def test_nothing_near_says_so(search: Search) -> None:
     assert found == SearchResult((), nothing_near=True)
 
 
+async def test_the_same_failure_and_product_make_up_for_few_shared_words(
+    search: Search, put: Any, organisation: Organisation
+) -> None:
+    await put(organisation, a_case("zanzibar kettle leaks oil daily", failure="quality", product="Kettle"))
+    asked = "my zanzibar kettle drips badly onto everything, most upsetting"
+    assert (await search(asked)).nothing_near
+    alike = Circumstances({"quality": 0.9}, product="kettle")
+    assert len((await search(asked, circumstances=alike)).matches) == 1
+
+
 async def test_an_empty_case_base_has_nothing_near(
     search: Search, two_organisations: tuple[Organisation, Organisation]
 ) -> None:

@@ -38,7 +38,7 @@ OVERLAP = 0.15
 BIAS, SLOPE = -4.6, 6.5
 """Log odds of "a case of the same matter" from that sum, fitted on the same halves."""
 NEAR = 0.2
-"""Relevance below which a case is not shown: nine of ten true matches reach it."""
+"""Chance of being about the same matter below which a case is not shown (docs/retrieval.md has what that costs)."""
 
 SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 2.0
 """What each circumstance adds to the log odds at most."""
@@ -74,9 +74,11 @@ class Candidate:
     overlap: float
     """Share of the message's words, by rarity, that the case holds."""
     relevance: float
-    """Log odds of being about the same matter."""
+    """Log odds of being about the same matter, by words alone."""
+    matter: float
+    """The same with failure, product and channel: what decides whether it is near."""
     odds: float
-    """The same with circumstances and ending."""
+    """The same with age and ending: what decides its place."""
 
 
 class CaseSearch:
@@ -110,7 +112,7 @@ class CaseSearch:
         about, cases = circumstances or Circumstances(), Cases(session, organisation_id)
         space = await self._memory.space(cases, self.model)
         ranked, weights = await self.rank(cases, space, text, vector, about, filters or Filters())
-        near = [c for c in ranked if c.relevance >= logit(NEAR)]
+        near = [c for c in ranked if c.matter >= logit(NEAR)]
         best = near[: LOOKED_THROUGH * limit]
         chosen = apart(best, await space.vectors([c.case.id for c in best]), limit)
         whole = await cases.many([c.case.id for c, _ in chosen])
@@ -149,8 +151,9 @@ class CaseSearch:
         for case_id, (case, stems) in found.items():
             cosine, shared = cosines.get(case_id, 0.0), overlap(weights, stems)
             relevance = _relevance(cosine, shared, vector is not None)
-            odds = relevance + _circumstances(case, about) + ENDING * known.norms.advantage(case)
-            ranked.append(Candidate(case, stems, cosine, shared, relevance, odds))
+            matter = relevance + _likeness(case, about)
+            odds = matter + _timeliness(case, about) + ENDING * known.norms.advantage(case)
+            ranked.append(Candidate(case, stems, cosine, shared, relevance, matter, odds))
         ranked.sort(key=lambda c: (-c.odds, c.case.id))
         return ranked, weights
 
@@ -214,14 +217,17 @@ def _relevance(cosine: float, overlap: float, dense: bool) -> float:
     return BIAS + SLOPE * ((cosine if dense else 0.6 * overlap) + OVERLAP * overlap)
 
 
-def _circumstances(case: Case, about: Circumstances) -> float:
+def _likeness(case: Case, about: Circumstances) -> float:
     odds = SAME_FAILURE * about.failure.get(case.failure or "", 0.0)
     odds += SAME_PRODUCT * _same(case.product, about.product)
-    odds += SAME_CHANNEL * _same(case.channel, about.channel)
-    if about.now and case.resolved_at:
-        days = max(0.0, (about.now - case.resolved_at).total_seconds() / 86_400)
-        odds += RECENT * 0.5 ** (days / HALF_LIFE)
-    return odds
+    return odds + SAME_CHANNEL * _same(case.channel, about.channel)
+
+
+def _timeliness(case: Case, about: Circumstances) -> float:
+    if about.now is None or case.resolved_at is None:
+        return 0.0
+    days = max(0.0, (about.now - case.resolved_at).total_seconds() / 86_400)
+    return RECENT * float(0.5 ** (days / HALF_LIFE))
 
 
 def _same(a: str | None, b: str | None) -> bool:
