@@ -58,7 +58,7 @@ async def _find(request: Request) -> Principal:
         raise NotAuthenticated("The session has ended; sign in again.")
     if request.method in UNSAFE:
         # A page's form carries it as a field (api/pages/page.py).
-        sent = request.headers.get("x-csrf-token") or getattr(request.state, "csrf", "")
+        sent = request.headers.get("x-csrf-token") or str(getattr(request.state, "csrf", ""))
         if not hmac.compare_digest(sent.encode(), (principal.csrf or "").encode()):
             raise NotAllowed("The CSRF token is missing or wrong; reload the page.")
     return principal

@@ -52,7 +52,7 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
             await load(service)
         jobs = Jobs(service) if settings.work_in_serve else None
         if jobs:
-            jobs.start()
+            await jobs.start()
         try:
             async with _listening(service):
                 await _announce(service)
@@ -62,7 +62,7 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
             if arriving:
                 arriving.cancel()
             if jobs:
-                await asyncio.to_thread(jobs.stop)
+                await jobs.stop()
     finally:
         await service.close()
 
@@ -78,11 +78,11 @@ async def work(settings: Settings) -> None:
     try:
         await upgrade(service.store)
         jobs = Jobs(service)
-        jobs.start()
+        await jobs.start()
         try:
             await stopping.wait()
         finally:
-            await asyncio.to_thread(jobs.stop)
+            await jobs.stop()
     finally:
         await service.close()
 

@@ -21,4 +21,5 @@ def build(settings: Settings) -> Service:
         batcher.embedder,
         CaseSearch(batcher.embedder.name),
         {"composer": Composer()},
+        close_models=batcher.close,
     )

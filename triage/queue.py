@@ -100,6 +100,7 @@ async def record(service: Service, organisation_id: str, conversation_id: str, p
     async with service.store.write() as session:
         conversations = Conversations(session, organisation_id)
         conversation = await current(session, organisation_id, conversation_id, None)
+        # The conversation is locked, so of the same event twice at once the second finds the first.
         if posted.source and posted.external_id:
             if await conversations.event_by_external_id(posted.source, posted.external_id):
                 return conversation

@@ -1,4 +1,4 @@
-"""Static files: named with a hash of their content, so that a browser keeps them for good and never keeps a stale one."""
+"""Static files, addressed with a hash of their content: a browser keeps them for good and never keeps a stale one."""
 
 import hashlib
 from functools import cache

@@ -40,6 +40,8 @@ class Entry:
     score: Score | None = None
     blocks: Sequence[show.Block] = ()
     newest: bool = False
+    counts: bool = False
+    """The message that the conversation's place rests on."""
     event: ConversationEvent | None = None
     actor: str = ""
     reply: DraftEdit | None = None
@@ -91,11 +93,14 @@ def _timeline(
 ) -> list[Entry]:
     """Messages and events, newest first."""
     entries = []
+    waiting = found.conversation.act_by is not None
+    counting = found.priority.inputs["message_id"] if found.priority else None
     for message in found.messages:
         score = found.scores.get(message.id)
         layers = show.layers_of(score, draft if message is newest else None)
         parts = show.blocks(message.text, layers, message.cuts)
-        entries.append(Entry(message.sent_at, message, score, parts, message is newest))
+        counts = waiting and message.id == counting and len(found.messages) > 1
+        entries.append(Entry(message.sent_at, message, score, parts, message is newest, counts))
     for event in found.events:
         if event.type not in QUIET:
             actor = people.get(event.actor, event.actor)

@@ -1,6 +1,7 @@
 """What every page has in common: its form, its errors, its headers, and the frame around it."""
 
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals["static"] = assets.url
+_templates.globals.update(static=assets.url, timedelta=timedelta)
 _templates.filters.update(show.FILTERS)
 
 Form = dict[str, list[str]]

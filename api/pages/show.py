@@ -1,5 +1,6 @@
 """How values look to a person: durations, names of codes, and a message cut at the spans that stand out in it."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,17 @@ def left(act_by: datetime, now: datetime) -> str:
     return f"{span(seconds)} left" if seconds >= 0 else f"{span(seconds)} overdue"
 
 
+def moment(value: object) -> datetime | None:
+    """The time that a fact of an order states, or None where it is something else."""
+    if not isinstance(value, str) or len(value) < 10 or "-" not in value:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
 def ordinal_number(n: int) -> str:
     suffix = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n}{suffix}"
@@ -112,6 +124,12 @@ def likely_failures(score: Score, most: int = 3) -> list[tuple[str, float]]:
     """The likeliest failure codes worth showing, with their probabilities."""
     ranked = sorted(score.failure.items(), key=lambda item: -item[1])[:most]
     return [(code, p) for i, (code, p) in enumerate(ranked) if i == 0 or p >= 0.05]
+
+
+def weightiest(reasons: Sequence[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
+    """The first reason, and those after it that take the most time away, in their own order."""
+    heavy = sorted(reasons[1:], key=lambda r: r["seconds"])[: most - 1]
+    return [reason for i, reason in enumerate(reasons) if i == 0 or reason in heavy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +190,7 @@ def _pieces(text: str, start: int, end: int, layers: Sequence[Layer]) -> Iterabl
     inside = [layer for layer in layers if layer.start < end and layer.end > start and layer.end > layer.start]
     edges = {start, end} | {min(max(e, start), end) for layer in inside for e in (layer.start, layer.end)}
     ordered = sorted(edges)
-    for a, b in zip(ordered, ordered[1:], strict=False):
+    for a, b in itertools.pairwise(ordered):
         yield Piece(text[a:b], tuple(layer for layer in inside if layer.start < b and layer.end > a))
 
 
@@ -201,10 +219,12 @@ FILTERS = {
     "code_name": name,
     "span": span,
     "left": left,
+    "moment": moment,
     "nth": ordinal_number,
     "percent": percent,
     "level_index": level_index,
     "levels": levels,
+    "weightiest": weightiest,
     "likely_failures": likely_failures,
     "check_name": lambda code: CHECKS.get(code, name(code)),
     "source_name": lambda kind: SOURCES.get(kind, name(kind)),

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from api.idempotency import IdempotentRoute
 from api.problems import problems
@@ -15,7 +15,7 @@ from triage.cases.values import Circumstances, Filters, SearchResult
 from triage.conversation import last_customer_message
 from triage.errors import TooLarge
 from triage.messages.clean import clean
-from triage.messages.posted import MAX_TEXT, Line, Name, Shape, Text
+from triage.messages.posted import MAX_TEXT, Line, Name, Shape, Text, Time
 from triage.messages.values import Channel
 from triage.scoring.values import FAILURES
 
@@ -29,7 +29,7 @@ class FiltersBody(Shape):
     channel: Channel | None = None
     language: Name | None = None
     remedy: Name | None = None
-    resolved_after: AwareDatetime | None = None
+    resolved_after: Time | None = None
 
 
 class SearchBody(Shape):
@@ -67,7 +67,7 @@ class CaseBody(Shape):
     kept: bool | None = None
     accepted: bool | None = None
     note: Line | None = None
-    resolved_at: AwareDatetime | None = None
+    resolved_at: Time | None = None
 
 
 def cases_answer(found: SearchResult) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from api.idempotency import IdempotentRoute
 from api.paging import page, place
@@ -13,7 +13,7 @@ from api.security import Reader, Svc, Worker
 from api.views import ConversationView, QueuePage, conversation_view, queue_item
 from triage import queue, resolving
 from triage.errors import NotFound
-from triage.messages.posted import Line, Name, Shape
+from triage.messages.posted import Line, Name, Shape, Time
 from triage.messages.values import Channel, Tier
 from triage.store.repositories.conversations import Conversations, QueueFilters
 
@@ -25,7 +25,7 @@ class Act(Shape):
 
 
 class SnoozeBody(Act):
-    until: AwareDatetime
+    until: Time
 
 
 class ResolveBody(Act):
@@ -45,7 +45,7 @@ async def get_queue(
     channel: Channel | None = None,
     tier: Tier | None = None,
     owner: Annotated[str | None, Query(max_length=200, description="A user's id, `me` or `none`.")] = None,
-    due_before: AwareDatetime | None = None,
+    due_before: Time | None = None,
 ) -> object:
     """The queue by act_by: who ought to be answered first, and why."""
     filters = QueueFilters(

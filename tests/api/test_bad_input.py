@@ -7,6 +7,9 @@ import pytest
 from bodies import message
 
 
+pytestmark = pytest.mark.parametrize("store_settings", ["sqlite"], indirect=True)  # refused before any database
+
+
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The usual message with one field changed; a dot goes into an object."""
     body = message()

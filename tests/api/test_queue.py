@@ -156,8 +156,9 @@ async def test_an_assignee_must_be_one_of_ours(admin: Any, clock: Any) -> None:
     assert refused.json()["errors"][0]["pointer"] == "/assignee"
 
 
-async def test_what_failed_before_is_remembered_in_the_next_conversation(admin: Any) -> None:
+async def test_what_failed_before_is_remembered_in_the_next_conversation(admin: Any, clock: Any) -> None:
     await post(admin, 1, "My parcel is late and nobody answers, where is it?", external_id="same")
+    clock.advance(hours=1)
     second = message(2, CALM)
     second["customer"]["external_id"] = "same"
     answer = (await admin.post("/v1/messages", second)).json()

@@ -31,14 +31,14 @@ async def made(service: Any, organisation_id: str, draft_id: str) -> str:
 
 async def test_a_job_makes_the_draft_and_keeps_no_words(service: Any, organisation: Any) -> None:
     jobs = Jobs(service)
-    jobs.start()
+    await jobs.start()
     try:
         text = f"My {SECRET} is late again, where is it?"
         done = await ingest(service, organisation.id, PostedMessage.model_validate(message(text=text)), "test")
         assert await made(service, organisation.id, done.answer["draft_id"]) == "ready"
         jobs.enqueue_draft(organisation.id, done.answer["draft_id"], 1)
     finally:
-        await asyncio.to_thread(jobs.stop)
+        await jobs.stop()
     file = service.settings.data / "work.db"
     with sqlite3.connect(file) as work:
         rows = work.execute("select workflow_uuid, status from workflow_status where name = 'draft'").fetchall()

@@ -1,7 +1,7 @@
 """The shape in which a helpdesk gives us a message or an event: the body of POST /v1/messages and its siblings."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
@@ -23,6 +23,7 @@ def _storable(value: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
 ExternalId = Name
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)]
+Time = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Text = Annotated[str, AfterValidator(_storable)]
 
@@ -82,7 +83,7 @@ class PostedMessage(Shape):
     headers: dict[str, Text] = Field(
         default_factory=dict, description="Mail headers that tell automatic mail, as `Auto-Submitted`."
     )
-    sent_at: AwareDatetime | None = Field(None, description="When it was written; absent: now.")
+    sent_at: Time | None = Field(None, description="When it was written; absent: now.")
     order: Annotated[dict[str, JsonValue], AfterValidator(_plain_facts)] | None = Field(
         None, description="Facts from the shop or ticket system: number, item, amount, currency, promised_at ..."
     )
@@ -94,7 +95,7 @@ class TriageMessage(Shape):
     subject: Line | None = None
     language: Language | None = None
     channel: Channel = "email"
-    sent_at: AwareDatetime | None = None
+    sent_at: Time | None = None
 
 
 EventType = Literal["assigned", "status", "solved", "reopened", "survey"]
@@ -104,7 +105,7 @@ class PostedEvent(Shape):
     """Something that happened in the helpdesk."""
 
     type: EventType
-    at: AwareDatetime
+    at: Time
     external_id: ExternalId | None = Field(None, description="The same one again changes nothing.")
     source: ExternalId | None = None
     assignee: Name | None = Field(None, description="For `assigned`: e-mail address or id of one of our users.")

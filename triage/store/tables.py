@@ -262,7 +262,10 @@ class ConversationEvent(Owned, Table):
     """Append-only: received, claimed, released, snoozed, replied, resolved, reopened, survey, sla_at_risk ..."""
 
     __tablename__ = "conversation_event"
-    __table_args__ = (Index("ix_conversation_event", "organisation_id", "conversation_id", "at"),)
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "source", "external_id"),
+        Index("ix_conversation_event", "organisation_id", "conversation_id", "at"),
+    )
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     type: Mapped[str]
     actor: Mapped[str]

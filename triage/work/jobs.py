@@ -10,13 +10,16 @@ import warnings
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy import make_url
 
 from triage.recovery.drafting import make_draft
 from triage.service import Service
+from triage.store.engine import make_private
 from triage.work.sweep import sweep, tidy
 
 SHAPE = "1"
@@ -33,8 +36,8 @@ class Jobs:
     """Starts and runs jobs on behalf of a service; its coroutines run on the loop that called `start`.
 
     jobs = Jobs(service)
-    jobs.start()      # takes up what this worker id left unfinished, then listens
-    jobs.stop()
+    await jobs.start()      # takes up what this worker id left unfinished, then listens
+    await jobs.stop()
     """
 
     def __init__(self, service: Service) -> None:
@@ -42,9 +45,19 @@ class Jobs:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="enqueue")
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._launch)
+        self.service.enqueue_draft = self.enqueue_draft
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._stop)
+
+    def _launch(self) -> None:
         settings = self.service.settings
+        url = make_url(settings.jobs_url)
+        if url.get_backend_name() == "sqlite":
+            make_private(Path(url.database or ""))
         config: DBOSConfig = {
             "name": "amends",
             "system_database_url": settings.jobs_url,
@@ -71,9 +84,8 @@ class Jobs:
                 {"schedule_name": "tidy", "workflow_fn": self._tidy, "schedule": "0 17 * * * *"},
             ]
         )
-        self.service.enqueue_draft = self.enqueue_draft
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         self._threads.shutdown(wait=True)
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
 

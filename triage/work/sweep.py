@@ -6,7 +6,7 @@ overdue, promises that fall due. Each is an indexed query over what is due, what
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -51,9 +51,15 @@ async def tidy(service: Service) -> None:
             await Events(session, organisation_id).forget(now - EVENTS_KEPT)
             await IdempotentAnswers(session, organisation_id).forget(now - ANSWERS_KEPT)
             await People(session, organisation_id).end_expired_sessions(now)
-            if service.settings.retention_days:
-                before = now - timedelta(days=service.settings.retention_days)
-                await expire_texts(session, organisation_id, before)
+        if service.settings.retention_days:
+            await _expire(service, organisation_id, now - timedelta(days=service.settings.retention_days))
+
+
+async def _expire(service: Service, organisation_id: str, before: datetime) -> None:
+    expired = 1
+    while expired:  # some hundreds of conversations a transaction
+        async with service.store.write() as session:
+            expired = await expire_texts(session, organisation_id, before)
 
 
 async def _organisations(service: Service) -> list[str]:

@@ -229,6 +229,12 @@ def upgrade() -> None:
             ["organisation_id"], ["organisation.id"], name="fk_conversation_event_organisation_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_conversation_event"),
+        sa.UniqueConstraint(
+            "organisation_id",
+            "source",
+            "external_id",
+            name="uq_conversation_event_organisation_id_source_external_id",
+        ),
     )
     op.create_index(
         "ix_conversation_event", "conversation_event", ["organisation_id", "conversation_id", "at"], unique=False
