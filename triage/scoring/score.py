@@ -74,11 +74,13 @@ def _abstain_reasons(incoming: Incoming, cleaned: Clean, language: str) -> list[
     subject = incoming.subject and _WORD.search(incoming.subject)
     if not cleaned.text.strip() and incoming.text.strip():
         return ["empty_after_cleaning"]
+    if _is_machine(cleaned.text):
+        return ["machine_text"]
     if not words or (len(words) < 2 and words[0].lower() not in _TELLING and not subject):
         # A script without spaces says a lot in one run of letters; then the language is the reason.
         return ["too_short"] if len(cleaned.text.strip()) < 12 or language in SCORED else ["language"]
     reasons = []
-    if machine_reason(incoming.text, incoming.subject, incoming.sender, incoming.headers) or _is_machine(cleaned.text):
+    if machine_reason(incoming.text, incoming.subject, incoming.sender, incoming.headers):
         reasons.append("machine_text")
     if language not in SCORED and not (len(words) == 1 and words[0].lower() in _TELLING):
         reasons.append("language")
@@ -89,7 +91,8 @@ def _is_machine(text: str) -> bool:
     """Whether the text is code, a log or encoded data: less than half of it letters and spaces, or one endless word."""
     sample = text[:2000]
     plain = sum(c.isalpha() or c.isspace() for c in sample)
-    return len(sample) >= 40 and (plain < 0.5 * len(sample) or max(map(len, sample.split()), default=0) > 400)
+    endless = max((len(word) for word in sample.split() if word.isascii()), default=0) > 400
+    return len(sample) >= 40 and (plain < 0.5 * len(sample) or endless)
 
 
 def conclude(prepared: Prepared, reading: Reading, model: str, probes: Sequence[Reading] = ()) -> Score:
