@@ -77,6 +77,42 @@ def score(
     raise SystemExit(run_score(_scorer, file, format, text_field, evidence))
 
 
+@app.command(rich_help_panel="Read messages")
+def replay(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Past tickets, .csv or .jsonl.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    per_hour: Annotated[
+        float | None, typer.Option(min=0.001, help="Assume this many first replies an hour, whatever is recorded.")
+    ] = None,
+    one_is_highest: Annotated[
+        bool, typer.Option("--one-is-highest", help="Where priorities are numbers: 1 is the most urgent.")
+    ] = False,
+) -> None:
+    """Serves tickets of the past again in our order: which urgent ones would have come up sooner, and at whose cost.
+
+    Fields: text, created_at, and as known id, first_reply_at, priority, language, tier, amount, customer. Each recorded
+    first reply is a moment in which one ticket could be served. Rows that cannot be read are counted, and the exit
+    status is 1.
+
+    Example: amends replay tickets.csv --json > replay.json
+    """
+    from triage.cases.importing import kind_of, read_rows
+    from triage.replay import place, read_tickets, show
+    from triage.replay import replay as replay_tickets
+
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as rows:
+        tickets, rejected = read_tickets(read_rows(rows, kind_of(file)), one_is_highest=one_is_highest)
+    with progress_of(file) as advance:
+        placed = place(tickets, _scorer(), advance=advance)
+    report = replay_tickets(placed, per_hour, rejected=rejected)
+    if as_json:
+        typer.echo(json.dumps(report.line(), ensure_ascii=False, indent=1))
+    else:
+        out.print(show(report))
+    if rejected:
+        raise typer.Exit(1)
+
+
 @app.command(rich_help_panel="Make models")
 def evaluate(
     file: Annotated[Path, typer.Argument(help="CSV with id, text, frustration, urgency (0-4) and failure.")],
@@ -157,35 +193,6 @@ def worker() -> None:
     from api.server import work
 
     run(work(Settings()))
-
-
-@app.command(rich_help_panel="Run it")
-def demo(
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Delete the demo company and what was done in it, and load it as of today.")
-    ] = False,
-) -> None:
-    """Loads the demo company into the database, once; other organisations stay as they are.
-
-    `amends serve --demo` does so too, and lets more messages arrive.
-    """
-    from api.wiring import build
-    from triage.demo import load, remove
-    from triage.store.migrate import upgrade
-
-    async def fill() -> None:
-        service = build(Settings())
-        try:
-            await upgrade(service.store)
-            if renew:
-                await remove(service)
-            await load(service)
-        finally:
-            await service.close()
-
-    with err.status("Loading the demo company"):
-        run(fill())
-    out.print("The demo company is loaded. See it with: amends serve --demo", markup=False)
 
 
 @app.command(rich_help_panel="Run it")

@@ -168,7 +168,11 @@ def _shifts(score: Score, facts: Facts, received_at: datetime, allowances: Allow
     contacts = max(facts.contacts_last_week, int("repeat_contact" in names))
     if contacts > 0:
         found.append(
-            ("repeated", f"{contacts} earlier contacts this week", allowances.contact * min(contacts, 3))
+            (
+                "repeated",
+                f"{contacts} earlier contact{'s' if contacts > 1 else ''} this week",
+                allowances.contact * min(contacts, 3),
+            )
             if facts.contacts_last_week > 0
             else ("repeated", "says that this is not the first contact", allowances.contact)
         )
