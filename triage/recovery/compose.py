@@ -102,8 +102,8 @@ def _guarded(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Opti
     for attempt in range(3):
         checks = guard.check(draft, s)
         faults = [c.start for c in checks if not c.passed and c.start is not None and c.end]
-        kept = _without(draft.text, pieces, faults) if attempt < 2 else pieces
-        if len(kept) == len(pieces):
+        kept = _without(draft.text, pieces, faults) if faults and attempt < 2 else pieces
+        if kept == pieces:
             break
         pieces = kept
         draft = _assemble(s, p, pieces, options)
@@ -111,12 +111,21 @@ def _guarded(s: Situation, p: Plan, pieces: list[_Piece], options: Sequence[Opti
 
 
 def _without(text: str, pieces: list[_Piece], faults: Sequence[int]) -> list[_Piece]:
-    kept, at = [], 0
+    """Returns the pieces that no fault lies in; an apology is put plainly rather than left out."""
+    kept: list[_Piece] = []
+    at, opens = 0, False
     for piece in pieces:
         start = text.find(piece.text, at)
         at = start + len(piece.text)
         if not any(start <= fault < at for fault in faults) or piece.section in ("close", "safety"):
-            kept.append(piece)
+            kept.append(replace(piece, paragraph=piece.paragraph or opens))
+            opens = False
+        elif piece.section == "apologise" and piece.claims:
+            plain = prompts.load("apology").data["sorry"]["nothing"][0]
+            kept.append(replace(piece, text=plain, claims=[], paragraph=piece.paragraph or opens))
+            opens = False
+        else:
+            opens = opens or piece.paragraph
     return kept
 
 
@@ -382,7 +391,8 @@ class _Writer:
             ]
         if self.p.thing and self.p.kind != "safety":
             return [_Piece("apologise", self.choice.of(words["thing"]).format(thing=self.p.thing))]
-        return [_Piece("apologise", self.choice.of(words["nothing"]))]
+        known = self.s.score.known_failure or ""
+        return [_Piece("apologise", self.choice.of(self.apology["sorry_for"].get(known, words["nothing"])))]
 
     def _restated(self) -> list[_Piece]:
         """What else the customer said, neighbours joined; an occasion is named for what hangs on it."""
@@ -498,6 +508,8 @@ class _Writer:
         if self.short:
             return _Piece("close", signature or (str(company) if company else ""), line=True)
         sign_off = self.s.brand.sign_off or self.choice.of(self.tone.get("close", self.apology["close"]["email"])) + ","
+        if not (signature or company):
+            return _Piece("close", sign_off.rstrip(","), paragraph=True)
         lines = [sign_off, *([signature] if signature else []), *([str(company)] if company and not signature else [])]
         return _Piece("close", "\n".join(lines), paragraph=True)
 

@@ -7,6 +7,7 @@ and `restate` picks the few clauses that carry most of them. Words that try to s
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from triage.recovery.turn import turn
@@ -195,6 +196,7 @@ _BLOCKS = re.compile(
 _FORGED = re.compile(r"^\s*(?:agent|assistant|system|support|operator|customer|user)\b[^:\n]{0,30}:.*$", re.I | re.M)
 
 
+@lru_cache(maxsize=64)
 def attacks(text: str) -> tuple[tuple[int, int], ...]:
     """Returns the spans that address the drafter instead of the company, or forge turns: hidden blocks, orders, roles.
 
@@ -349,6 +351,8 @@ def _subject_and_verb(piece: str) -> bool:
         return any(is_finite(w) or (plural and w in BASES) for w in words[1:4])
     bare = first not in DETERMINERS | PRONOUNS
     named = piece[:1].isupper() or piece[:1].isdigit()
+    if first in _NO_SUBJECT:
+        return False
     if (named or first not in DETERMINERS | PRONOUNS) and is_finite(first):
         return False
     if first in PREPOSITIONS and first not in ("like", "about", "of", "to"):
@@ -375,6 +379,7 @@ def _predicate(word: str, between: list[str], bare: bool) -> bool:
     return not inside or (inside == {"of"} and word in IRREGULAR_PASTS)
 
 
+_NO_SUBJECT = frozenset("twice again just even only finally almost never upon per bottom".split())
 _PARTICIPLE_LIKE = frozenset(
     "found lost sent made kept left put cut paid bought brought held sold bent split spent set hit".split()
 )
@@ -414,7 +419,9 @@ def _reported(question: str) -> str | None:
 def _elided(word: str) -> bool:
     """Returns whether the customer left out "I" before this past tense: "paid for a large portion"."""
     w = word.lower()
-    return w not in _AMBIGUOUS and (w in IRREGULAR_PASTS or w in _ELIDED)
+    return (
+        w not in _AMBIGUOUS and (w not in AUXILIARIES or w in ("was", "had")) and (w in IRREGULAR_PASTS or w in _ELIDED)
+    )
 
 
 _AMBIGUOUS = frozenset("left let cut put set read cost hit shut ground felt lit bound".split())
@@ -456,7 +463,7 @@ def _clause(text: str, start: int, end: int, question: bool, own_subject: bool, 
     finite = _subject_and_verb(piece)
     if not finite and own_subject and _elided(words[0]) and words[1].lower() not in ("me", "us", "to", "that"):
         turned, finite = "you " + turned[0].lower() + turned[1:], True
-    asked = question and "?" in text[end : end + 3]
+    asked = question and ("?" in text[end : end + 3] or words[0].lower() in AUXILIARIES)
     if asked and (reported := _reported(turned)):
         turned, finite = reported, True
     elif asked:

@@ -194,7 +194,12 @@ _NOT_COMPLAINT = re.compile(
     re.I,
 )
 _PRAISE = re.compile(
-    r"\b(?:best (?:\w+ ){0,3}(?:ever|in my life)|wonderful|excellent|fantastic|amazing|brilliant|lovely|"
+    r"\b(?:best (?:\w+ ){0,3}(?:ever|in my life)|thankful|grateful|appreciate|awesome|greatest|"
+    r"great (?:\w+ ){0,2}(?:flight|service|"
+    r"crew|team|job|work|stay|experience|support|help|day)|kudos|shout ?out|impressed|"
+    r"thank you (?:so much )?for (?:your|the|such) (?:\w+ )?(?:help|kindness|support|care|service|work|help)|"
+    r"thanks for (?:the|a|your|good|great)|wonderful|excellent|"
+    r"fantastic|amazing|brilliant|lovely|"
     r"delighted|so kind|very kind|"
     r"thank you thank you|well done|compliments?\b|made my day|could not be happier|how well|love (?:it|this|"
     r"your)|fav(?:ourite)?\b)",
@@ -206,7 +211,8 @@ _IDEA = re.compile(
     re.I,
 )
 _STRONG_FAILURE = re.compile(
-    r"\b(?:brok\w+|crush\w+|smash\w+|shatter\w+|crack\w+|damag\w+|leak\w*|dripp\w+|missing|lost|faulty|dead|"
+    r"\b(?:where (?:is|are|'s) (?:my|our|the)|brok\w+|crush\w+|smash\w+|shatter\w+|crack\w+|damag\w+|leak\w*|"
+    r"dripp\w+|missing|lost|faulty|dead|"
     r"fail\w*|crash\w*|outage|"
     r"nobody|no[- ]one|(?:did|do|does|has|have|had|is|was|were|are|could|can|will|would)(?:n'?t|"
     r" not)\s+(?:arriv\w*|come|came|work\w*|answer\w*|repl\w*|show\w*|load\w*|been|received?|get|got)|"
@@ -252,7 +258,11 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
         owed = any(d.state == "eligible" and d.remedy.when for d in decisions)
         return ("failure", None, None) if owed else ("holding", None, "vague")
     if not _is_failure(s, text, decisions):
-        return "no_failure", None, None
+        plain = _PRAISE.search(text) or _MAY_BE_ASKED.search(text) or _IDEA.search(text) or _NOT_COMPLAINT.search(text)
+        if plain or s.articles or s.score.known_failure:
+            return "no_failure", None, None
+        said = any(c.finite and not c.question for c in facts.clauses)
+        return ("failure", None, None) if said or s.order else ("holding", None, "vague")
     if _CANNOT.search(order):
         return "limited", None, None
     return "failure", None, None
@@ -293,6 +303,9 @@ _FIX = re.compile(
     r"\b(?:could (?:somebody|someone|you) (?:please )?(?:look|fix|repair|check)|please (?:fix|repair)|can you fix)\b",
     re.I,
 )
+_PROBLEM_FACT = re.compile(
+    r"\b(?:delay|late|lost|damaged|fault|error|outage|missing|cancelled|refused|blocked)\w*\b", re.I
+)
 _PRAISE_ONLY = re.compile(r"\b(?:nothing (?:we|i) want|not a (?:complaint|bug))\b", re.I)
 
 
@@ -315,9 +328,11 @@ def _is_failure(s: Situation, text: str, decisions: Sequence[Decision]) -> bool:
         return cues >= 6
     if _PRAISE.search(text) and cues <= 2 and not _FIX.search(text):
         return False
+    if not s.score.abstained and s.score.failure_code in NOT_FAILURES and cues <= 1:
+        return False  # unsure of the kind, but not of a failure
     if _MAY_BE_ASKED.search(text) and cues == 0:
         return False
-    return cues > 0 or not (_MAY_BE_ASKED.search(text) or _PRAISE.search(text))
+    return cues > 0 or bool(_PROBLEM_FACT.search(" ".join(_flat(s.order))))
 
 
 def _lack(s: Situation, text: str, facts: Facts, decisions: Sequence[Decision]) -> Lack | None:
@@ -381,7 +396,7 @@ _STRONG = re.compile(
     _STRONG_FAILURE.pattern + r"|n't\b|\b(?:not|no|nothing|without|still|instead|kept|minus|down|half)\b", re.I
 )
 _EMPTY = re.compile(
-    r"\b(?:furious|angry|mad|disgust\w*|outrag\w*|joke|idiots?|stupid|scum|liars?|lying|shame\w*|clowns?|"
+    r"\b(?:x{3,}|furious|angry|mad|disgust\w*|outrag\w*|joke|idiots?|stupid|scum|liars?|lying|shame\w*|clowns?|"
     r"incompeten\w+|useless|pathetic|hate|hell|"
     r"shit\w*|fuck\w*|crap|suck\w*|wtf|scream\w*|sue|being nice|the nerve|sick of|fed up|rip-?off|thie(?:f|"
     r"ves)|sorry|thank\w*|forgive|excuse|polite|"
@@ -619,11 +634,14 @@ def _head(m: re.Match[str]) -> str:
     """Returns the noun after "my", with the word before or after it that belongs to it: "bridesmaid dress"."""
     words = m[1].lower().split()
     ends = PREPOSITIONS | AUXILIARIES | ADVERBS | CONJUNCTIONS | PRONOUNS
-    if len(words) > 1 and (words[1] in ends or is_verb(words[1])):
+    if len(words) > 1 and (words[1] in ends or (is_verb(words[1]) and words[1] not in _NOUNS)):
         words = words[:1]
     return " ".join(words) if not words[0].endswith(("ed", "est")) else ""
 
 
+_NOUNS = frozenset(
+    "report card order account number bill claim change transfer call visit delivery refund ticket stay".split()
+)
 _MINE = re.compile(r"\b(?:my|our)\s+([A-Za-z]{3,}(?:\s+[A-Za-z]{2,})?)\b", re.I)
 _PEOPLE_WORD = re.compile(
     r"(?:\w+ )?(?:mum|mom|mother|dad|father|parents?|son|daughter|kids?|child|children|toddler|wife|husband|"

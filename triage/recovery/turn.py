@@ -63,6 +63,8 @@ def _turned(token: str, before: str, after: str, two_before: list[str]) -> str:
     word = token.lower()
     if word in ("you", "u"):
         return "us" if _takes_object(before, after) else "we"
+    if token == "US":  # the country, unless somebody shouts
+        return token
     if word in _CUSTOMER:
         return _CUSTOMER[word]
     if word in _COMPANY:

@@ -111,6 +111,7 @@ def is_verb(word: str) -> bool:
     return w not in AUXILIARIES and (w in IRREGULAR_PASTS or w in BASES or is_regular_past(w) or bool(third_person(w)))
 
 
+@lru_cache(maxsize=16384)
 def stem(word: str) -> str:
     """Returns a crude stem, enough to match `crushed` with `crush` and `lamps` with `lamp`."""
     w = word.lower().replace("’", "'").removesuffix("'s")
@@ -120,6 +121,7 @@ def stem(word: str) -> str:
     return w
 
 
+@lru_cache(maxsize=256)  # few: these are customers' words
 def content_stems(text: str) -> frozenset[str]:
     """Returns the stems of the words of `text` that carry meaning."""
     return frozenset(stem(w) for w in WORD.findall(text) if w.lower() not in STOPWORDS and (len(w) > 2 or w.isdigit()))
