@@ -232,11 +232,16 @@ async def quality(data: Path, queries: int) -> None:
             print(f"| {bench.set.name} ({len(scores.values)}) | {name} | " + " | ".join(scores.cells()) + " |")
     for name, some in means.items():
         print(f"| mean | {name} | {np.mean(some):.3f} | | |")
-    foreign(benches)
+    foreign(benches, reddit(data))
 
 
-def foreign(benches: Sequence[Bench]) -> None:
-    """Prints how often the search says that nothing is near, to its own queries and to those of other sets."""
+def reddit(data: Path) -> list[str]:
+    with gzip.open(data / "goemotions/test.tsv.gz", "rt") as file:
+        return [line.split("\t")[0] for line in file][:200]
+
+
+def foreign(benches: Sequence[Bench], chatter: Sequence[str]) -> None:
+    """Prints how often the search finds something near, for its own queries and for those of other sets."""
     print("\n| queries of | asked of | something near |\n|---|---|---|")
     near = searching.logit(searching.NEAR)
     for bench in benches:
@@ -249,15 +254,15 @@ def foreign(benches: Sequence[Bench]) -> None:
         print(f"| {bench.set.name} | itself | {np.mean(some):.3f}; {np.mean(right):.3f} where the first is right |")
         for other in benches:
             if other is not bench:
-                print(f"| {other.set.name} | {bench.set.name} | {np.mean(_near(bench, other)):.3f} |")
+                print(f"| {other.set.name} | {bench.set.name} | {np.mean(_near(bench, other.queries[:200])):.3f} |")
+        print(f"| goemotions (Reddit) | {bench.set.name} | {np.mean(_near(bench, chatter)):.3f} |")
 
 
-def _near(bench: Bench, other: Bench) -> list[bool]:
-    """Whether each query of another set has a case near it, by exact search over both sides."""
-    texts = other.queries[:200]
+def _near(bench: Bench, texts: Sequence[str]) -> list[bool]:
+    """Whether each text has a case near it, by exact search over both sides."""
     stems = [terms(text) for text in bench.set.texts]
     counts = Counter(stem for some in stems for stem in set(some))
-    cosines = other.embedder.embed(texts) @ bench.vectors.T
+    cosines = bench.embedder.embed(texts) @ bench.vectors.T
     found = []
     for text, row in zip(texts, cosines, strict=True):
         weights = {s: searching.idf(counts[s], len(stems)) for s in dict.fromkeys(terms(text))}
@@ -328,7 +333,9 @@ async def speed(sizes: Sequence[int], queries: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with banking77, airline-dialogs, ibm-customer-care")
+    parser.add_argument(
+        "--data", type=Path, help="folder with banking77, airline-dialogs, ibm-customer-care, goemotions"
+    )
     parser.add_argument("--queries", type=int, default=500, help="at most so many of each set")
     parser.add_argument("--speed", type=int, nargs="*", default=[], help="numbers of cases to time")
     chosen = parser.parse_args()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, event, func, select, text
 
 from triage.cases.index import Memory
 from triage.cases.values import Case, Filters, Outcome
@@ -159,6 +159,26 @@ async def test_nearest_by_pgvector_is_ordered_and_exact_to_half_precision(
     exact = vectors @ vectors[17]
     assert [i for i, _ in found] == [ids[i] for i in np.argsort(-exact)[:10]]
     assert [c for _, c in found] == pytest.approx(np.sort(exact)[::-1][:10], abs=2e-3)
+
+
+@pytest.mark.parametrize("store_settings", ["postgres"], indirect=True)
+async def test_the_vector_index_serves_the_query(store: Store, organisation: Organisation) -> None:
+    """Asked to do without scan and sort, PostgreSQL can: the query is written as the index is."""
+    await put(store, organisation, *[a_case(f"kettle {i}") for i in range(50)])
+    asked: list[tuple[str, Any]] = []
+
+    def listen(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters))
+
+    async with store.read() as session:
+        event.listen(store.engine.sync_engine, "before_cursor_execute", listen)
+        await Cases(session, organisation.id).nearest(unit(1, 2), "m", 10)
+        event.remove(store.engine.sync_engine, "before_cursor_execute", listen)
+        for off in ("enable_seqscan", "enable_sort"):
+            await session.execute(text(f"SET LOCAL {off} = off"))
+        connection = await session.connection()
+        plan = await connection.exec_driver_sql(f"EXPLAIN {asked[-1][0]}", asked[-1][1])
+        assert "ix_embedding_vector" in "\n".join(row[0] for row in plan)
 
 
 @pytest.mark.parametrize("store_settings", ["postgres"], indirect=True)

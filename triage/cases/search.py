@@ -38,7 +38,9 @@ OVERLAP = 0.15
 BIAS, SLOPE = -4.6, 6.5
 """Log odds of "a case of the same matter" from that sum, fitted on the same halves."""
 NEAR = 0.2
-"""Chance of being about the same matter below which a case is not shown (docs/retrieval.md has what that costs)."""
+"""Chance of being about the same matter that the best case must have, or nothing is near (docs/retrieval.md)."""
+SHOWN = 0.1
+"""Chance that the others must have."""
 
 SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 2.0
 """What each circumstance adds to the log odds at most."""
@@ -112,8 +114,8 @@ class CaseSearch:
         about, cases = circumstances or Circumstances(), Cases(session, organisation_id)
         space = await self._memory.space(cases, self.model)
         ranked, weights = await self.rank(cases, space, text, vector, about, filters or Filters())
-        near = [c for c in ranked if c.matter >= logit(NEAR)]
-        best = near[: LOOKED_THROUGH * limit]
+        nothing_near = all(c.matter < logit(NEAR) for c in ranked)
+        best = [] if nothing_near else [c for c in ranked if c.matter >= logit(SHOWN)][: LOOKED_THROUGH * limit]
         chosen = apart(best, await space.vectors([c.case.id for c in best]), limit)
         whole = await cases.many([c.case.id for c, _ in chosen])
         shown = words(text)
@@ -123,7 +125,7 @@ class CaseSearch:
                 for c, copies in chosen
                 if c.case.id in whole
             ),
-            nothing_near=not near,
+            nothing_near=nothing_near,
         )
 
     async def rank(
