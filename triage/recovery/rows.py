@@ -142,14 +142,18 @@ def _optional(row: Mapping[str, Any], key: str, at: str = "") -> str | None:
 
 
 def _object(row: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = row.get(key) or {}
+    value = row.get(key)
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         raise Invalid(f"`{key}` is an object.", pointer=f"/{key}")
     return value
 
 
 def _list(row: Mapping[str, Any], key: str) -> Sequence[Any]:
-    value = row.get(key) or []
+    value = row.get(key)
+    if value is None:
+        return []
     if not isinstance(value, list):
         raise Invalid(f"`{key}` is a list.", pointer=f"/{key}")
     return value
