@@ -26,6 +26,7 @@ from triage.scoring.values import Score
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 BATCH = 64
 WEEK = timedelta(days=7)
@@ -383,21 +384,20 @@ def _sooner(
 
 # --- showing ---
 
-_NAMES = {"amends": "Amends", "fifo": "first in, first out", "own": "their own priority", "recorded": "as it was"}
+_NAMES = {"amends": "Amends", "fifo": "first in first out", "own": "their priority", "recorded": "as it was"}
 
 
 def show(report: Report) -> "RenderableType":
     """Returns the report for a terminal."""
     from rich.console import Group
     from rich.markup import escape
-    from rich.table import Table
 
-    waits = Table("", "", "half wait under", "nine in ten under", "longest", "past act_by", "never served", box=None)
+    waits = _table("", "", "half under", "9 in 10 under", "longest", "past act_by", "never served")
     for title, groups in (("urgent", report.urgent_waits), ("the others", report.other_waits)):
         for i, (name, w) in enumerate(groups.items()):
             figures = (_span(w.p50), _span(w.p90), _span(w.longest), f"{w.late:,} of {w.tickets:,}", f"{w.unserved:,}")
             waits.add_row("" if i else title, _NAMES[name], *figures)
-    sooner = Table("ticket", "urgency", "frustration", "their priority", "waited", "would wait", "", box=None)
+    sooner = _table("ticket    ", "urgency ", "frustration", "theirs", "waited", "would wait", "begins")
     for s in report.sooner:
         words = (s.id, s.urgency, s.frustration, s.priority or "", _span(s.wait_before), _span(s.wait), s.excerpt)
         sooner.add_row(*map(escape, words))
@@ -408,11 +408,20 @@ def show(report: Report) -> "RenderableType":
     )
     parts: list[RenderableType] = [head, waits]
     if report.sooner:
-        parts += [f"\nUrgent tickets that come up sooner than {_NAMES[report.compared_with]}:", sooner]
+        parts += [f"\nUrgent tickets that come up sooner ({_NAMES[report.compared_with]} beside ours):", sooner]
     if report.rejected:
         parts.append(f"\n{len(report.rejected)} rows were not read; the first: line {report.rejected[0].line}, ")
         parts.append(escape(report.rejected[0].reason))
     return Group(*parts)
+
+
+def _table(*names: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None)
+    for name in names:
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=len(name))
+    return table
 
 
 def _span(seconds: float) -> str:
