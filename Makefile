@@ -14,7 +14,7 @@ PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --strip-extras --allow-
 TIDY_LOCK := sed -i.bak -E -e 's/^(torch==[0-9.]+)\+[a-z0-9.]+/\1/' -e '/^(nvidia-|cuda-|triton==)/d' \
 	-e '/^$$/d' -e '/^\# The following packages are considered/d' -e 's/-r -/dev group/' -e 's/-c requirements.lock, //' -e 's/ +\#/  \#/'
 
-.PHONY: help run install test lint pytest check bench lock clean
+.PHONY: help run install test lint pytest check bench lock vendor clean
 
 help:
 	@echo 'make run      set up .venv, load the demo company, serve API and console'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint     ruff and mypy --strict only'
 	@echo 'make pytest   the tests only (PYTEST_OPTIONS=tests/messages for some of them)'
 	@echo 'make lock     resolve requirements*.lock again (LOCK_OPTIONS=--upgrade for newer versions)'
+	@echo 'make vendor   copy what the console borrows from npm, as api/pages/package-lock.json pins it'
 	@echo 'make clean    remove .venv and caches; var/, your data, stays'
 
 run: $(RUN_READY)
@@ -55,6 +56,11 @@ lock: $(TEST_READY)
 		| $(PIP_COMPILE) --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml -
 	$(TIDY_LOCK) requirements-dev.lock
 	rm -f requirements.lock.bak requirements-dev.lock.bak
+
+vendor:
+	npm ci --prefix api/pages --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
+	cp api/pages/node_modules/htmx.org/dist/htmx.min.js api/pages/node_modules/htmx.org/LICENSE api/pages/static/vendor/htmx/
+	rm -rf api/pages/node_modules
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -101,8 +101,9 @@ def test_wheel_has_what_runs_and_nothing_else(wheel: Path) -> None:
         r"models/weights/.+/card\.md",
         r"models/weights/.*(NOTICE|LICENSE).*",
         r"api/pages/.+\.html",
-        r"api/static/.+\.css",
-        r"api/static/.+\.js",
+        r"api/pages/static/.+\.css",
+        r"api/pages/static/.+\.js",
+        r"api/pages/static/vendor/.+/LICENSE",
     ],
 )
 def test_wheel_has_the_data_that_code_reads(wheel: Path, pattern: str) -> None:
