@@ -11,7 +11,7 @@ import pytest
 
 from triage.cases.values import Case
 from triage.demo import company as demo
-from triage.demo.company import Happened, Snoozed, Wrote
+from triage.demo.company import Happened, Resolved, Snoozed, Wrote
 from triage.recovery.policy import decide_one, facts_for_conditions
 from triage.recovery.values import Customer, Remedy, Situation, Turn
 from triage.scoring.values import FAILURES, FRUSTRATION_LEVELS, NOT_FAILURES, URGENCY_LEVELS, Ordinal, Score
@@ -184,10 +184,23 @@ def test_users_and_conversations_resolve() -> None:
             assert (done.by in keys) == (done.message.author in ("agent", "note")), done.message.external_id
         else:
             assert done.conversation in conversations
-        if isinstance(done, Snoozed):
+        if isinstance(done, Snoozed | Resolved):
             assert done.by in keys
+        if isinstance(done, Wrote) and done.draft:
+            assert done.message.author == "agent", done.message.external_id
+            assert (done.draft == "dismissed") == (done.reason is not None), done.message.external_id
     continued = {w.message.conversation.external_id for w in demo.arriving(NOW)} & conversations
     assert len(continued) >= 4
+
+
+def test_what_resolved_a_conversation_is_in_the_policy() -> None:
+    caps = {r.id: float(r.max.amount) if r.max else None for r in demo.remedies()}
+    endings = [d.ending for d in demo.history(NOW) if isinstance(d, Resolved)]
+    assert len([e for e in endings if e.remedy]) >= 5
+    for ending in endings:
+        assert ending.remedy is None or ending.remedy in caps
+        cap = caps.get(ending.remedy or "")
+        assert cap is None or (ending.cost or 0) <= cap
 
 
 def test_times_run_forward() -> None:

@@ -18,7 +18,7 @@ from triage.cases.values import Case
 from triage.config import Settings
 from triage.demo import arrive, load, remove
 from triage.demo import company as demo
-from triage.demo.company import Wrote
+from triage.demo.company import Resolved, Wrote
 from triage.errors import Conflict
 from triage.recovery.compose import Composer
 from triage.recovery.drafting import make_draft
@@ -35,6 +35,7 @@ from triage.store.tables import (
     Customer,
     Draft,
     Embedding,
+    FollowUp,
     Message,
     Organisation,
     Policy,
@@ -46,8 +47,8 @@ from triage.store.tables import (
 FIRST = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """Where the set clock stands at first."""
 COUNTED: tuple[type[Table], ...] = (
-    Article, CaseRecord, Conversation, ConversationEvent, Customer, Draft, Embedding, Message, Organisation, Policy,
-    Score, User,
+    Article, CaseRecord, Conversation, ConversationEvent, Customer, Draft, Embedding, FollowUp, Message, Organisation,
+    Policy, Score, User,
 )  # fmt: skip
 
 
@@ -107,7 +108,8 @@ async def test_loading_twice_changes_nothing(service: Service, store: Store, clo
     clock.advance(hours=5)
     assert await load(service) == organisation_id
     assert await counts(store) == once
-    assert once["case_record"] == once["embedding"] == len(demo.rows("cases.jsonl"))
+    resolved = sum(isinstance(done, Resolved) for done in demo.history(FIRST))
+    assert once["case_record"] == once["embedding"] == len(demo.rows("cases.jsonl")) + resolved
     assert once["conversation"] == len(demo.rows("conversations.jsonl"))
     assert once["message"] == sum(len(row["messages"]) for row in demo.rows("conversations.jsonl"))
     assert once["article"] == len(demo.rows("articles.jsonl"))
@@ -171,10 +173,33 @@ async def test_the_queue_has_something_of_everything(loaded: Service, clock: Any
     assert statuses["snoozed"] == 1
     assert len(queue) == statuses["open"]
     assert drafts["due"] >= 25
-    assert set(drafts) == {"due", "stale"}
+    assert drafts["accepted"] >= 10
+    assert drafts["dismissed"] >= 3
+    assert set(drafts) <= {"due", "stale", "accepted", "dismissed", "none"}
     assert {"demo-2010-1", "demo-2059-1"} <= set(machines)
     assert scored == {"customer"}
     assert all(c.owner_id for c in conversations if c.external_id == "demo-2005")
+
+
+async def test_promises_were_made_kept_and_broken(loaded: Service, clock: Any) -> None:
+    """Those that the files call broken are overdue; the others were kept on their day, or are still to come."""
+    async with loaded.store.read() as session:
+        follow_ups = (await session.scalars(select(FollowUp))).all()
+        named = dict((await session.execute(select(Conversation.id, Conversation.external_id))).all())
+    overdue = {named[f.conversation_id] for f in follow_ups if f.done_at is None and f.due_at < clock()}
+    broken = {d.message.conversation.external_id for d in demo.history(clock()) if isinstance(d, Wrote) and not d.kept}
+    assert overdue
+    assert overdue <= broken
+    assert any(f.done_at == f.due_at and f.done_by for f in follow_ups)
+    assert any(f.done_at is None and f.due_at > clock() for f in follow_ups)
+
+
+async def test_what_agents_resolved_became_cases(loaded: Service, clock: Any) -> None:
+    async with loaded.store.read() as session:
+        found = (await session.scalars(select(CaseRecord).where(CaseRecord.conversation_id.is_not(None)))).all()
+    endings = [d for d in demo.history(clock()) if isinstance(d, Resolved)]
+    assert Counter(c.remedy for c in found) == Counter(d.ending.remedy for d in endings)
+    assert {c.resolved_at for c in found} == {d.at for d in endings}
 
 
 async def test_history_has_its_own_times(loaded: Service, clock: Any) -> None:
@@ -261,14 +286,19 @@ async def test_nothing_arrives_without_a_demo(service: Service, store: Store) ->
 async def test_a_removed_demo_leaves_nothing_and_others_everything(
     service: Service, store: Store, organisation: Organisation, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, day = demo.history, timedelta(days=1)
-    recent = [d for d in whole(clock()) if isinstance(d, Wrote) and clock() - d.at < day]
-    monkeypatch.setattr(
-        demo, "history", lambda now: [d for d in whole(now) if isinstance(d, Wrote) and now - d.at < day]
-    )
+    whole = demo.history
+
+    def recent(now: datetime) -> list[Wrote]:
+        return [
+            done
+            for done in whole(now)
+            if isinstance(done, Wrote) and done.message.author == "customer" and now - done.at < timedelta(days=1)
+        ]
+
+    monkeypatch.setattr(demo, "history", recent)
     empty = await counts(store)
     await load(service)
-    assert (await counts(store))["message"] == len(recent)
+    assert (await counts(store))["message"] == len(recent(clock()))
     await remove(service)
     assert await counts(store) == empty
     clock.advance(days=30)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from triage.cases.values import Article, Case, Outcome
@@ -20,6 +20,7 @@ from triage.ids import new_id
 from triage.messages.posted import PostedEvent, PostedMessage
 from triage.recovery.policy import load_policy
 from triage.recovery.values import Remedy
+from triage.resolving import Ending
 
 _DATA = files("triage") / "demo" / "data"
 _AGO = re.compile(r"now([+-]\d+)([mhd])")
@@ -50,11 +51,18 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """Somebody wrote; `by` is the key of one of our people, or None for the customer."""
+    """Somebody wrote; `by` is the key of one of our people, or None for the customer.
+
+    What an agent wrote may have been made of the draft that was ready then (`accepted`), or instead of it
+    (`dismissed`, with a reason); what it promised may not have been kept.
+    """
 
     at: datetime
     message: PostedMessage
     by: str | None = None
+    draft: Literal["accepted", "dismissed"] | None = None
+    reason: str | None = None
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,17 @@ class Snoozed:
     conversation: str
     by: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    at: datetime
+    conversation: str
+    by: str
+    ending: Ending
+
+
+Done = Wrote | Happened | Snoozed | Resolved
 
 
 @cache
@@ -108,19 +127,24 @@ def cases(now: datetime) -> list[Case]:
     ]
 
 
-def history(now: datetime) -> list[Wrote | Happened | Snoozed]:
+def history(now: datetime) -> list[Done]:
     """All that has happened before `now`, in the order in which it happened."""
-    done: list[Wrote | Happened | Snoozed] = []
+    done: list[Done] = []
     for row in rows("conversations.jsonl"):
         conversation = row["conversation"]["external_id"]
         for told in row["messages"]:
             at = now - timedelta(minutes=told["minutes_ago"])
-            done.append(Wrote(at, _posted(row | told, at), told.get("by")))
+            kept = told.get("promise") != "broken"
+            posted = _posted(row | told, at)
+            done.append(Wrote(at, posted, told.get("by"), told.get("draft"), told.get("reason"), kept))
         for told in row.get("events", []):
             at = now - timedelta(minutes=told["minutes_ago"])
             if told["type"] == "snooze":
                 until = now + timedelta(minutes=told["until_minutes_ahead"])
                 done.append(Snoozed(at, conversation, told["by"], until))
+            elif told["type"] == "resolve":
+                ending = Ending(*(told.get(name) for name in ("remedy", "cost", "currency", "note")))
+                done.append(Resolved(at, conversation, told["by"], ending))
             else:
                 done.append(Happened(at, conversation, _event(told, at)))
     return sorted(done, key=lambda d: d.at)

@@ -13,21 +13,23 @@ import structlog
 
 from triage.cases.importing import store_cases
 from triage.demo import company as demo
-from triage.demo.company import Happened, Snoozed, Wrote
+from triage.demo.company import Happened, Resolved, Snoozed, Wrote
 from triage.errors import AmendsError, Conflict
 from triage.keys import Principal
 from triage.messages.ingest import ingest
 from triage.queue import record, snooze
+from triage.recovery.drafting import accept, dismiss, make_draft, read_draft
+from triage.resolving import resolve
 from triage.service import Service
 from triage.store.repositories.articles import Articles, NewArticle
 from triage.store.repositories.conversations import Conversations
 from triage.store.repositories.directory import Directory
-from triage.store.repositories.drafts import Drafts
+from triage.store.repositories.drafts import Drafts, FollowUps
 from triage.store.repositories.live import Audit
 from triage.store.repositories.messages import Messages
 from triage.store.repositories.people import People
 from triage.store.repositories.policies import Policies
-from triage.store.tables import Organisation, User
+from triage.store.tables import Conversation, Organisation, User
 
 LOADED, ARRIVED = "demo.loaded", "demo.arrived"
 """Kept in the audit, so that what somebody erased of the demo does not come back at the next start."""
@@ -118,28 +120,71 @@ async def _users(service: Service, organisation_id: str) -> dict[str, User]:
     return {user.key: by_email[user.email] for user in demo.company().users}
 
 
-async def _redo(
-    service: Service, organisation_id: str, users: dict[str, User], done: Wrote | Happened | Snoozed
-) -> None:
-    """Lets one thing happen as if the service had been there at its time; drafts are left for the end."""
+async def _redo(service: Service, organisation_id: str, users: dict[str, User], done: demo.Done) -> None:
+    """Lets one thing happen as if the service had been there at its time; what happened already does not again."""
     then = replace(service, clock=lambda: done.at, enqueue_draft=lambda organisation, draft, number: None)
     if isinstance(done, Wrote):
+        if not await _not_here(service, organisation_id, [done]):
+            return
+        if done.draft is not None:
+            await _use_draft(then, _agent(organisation_id, users, done.by), done)
         await ingest(then, organisation_id, done.message, users[done.by].id if done.by else HELPDESK)
         return
-    async with service.store.read() as session:
-        conversation = await Conversations(session, organisation_id).by_external_id(
-            demo.company().source, done.conversation
-        )
-        assert conversation is not None, "the files name no conversation before its first message"
-        snoozed = any(
-            e.type == "snoozed" for e in await Conversations(session, organisation_id).events(conversation.id)
-        )
+    conversation, happened = await _conversation(service, organisation_id, done.conversation)
+    assert conversation is not None, "the files name no conversation before its first message"
     if isinstance(done, Happened):
         await record(then, organisation_id, conversation.id, done.event)
-    elif not snoozed:
-        user = users[done.by]
-        who = Principal(organisation_id, user.id, user.name, "agent", user.id)
-        await snooze(then, who, conversation.id, done.until, None)
+    elif isinstance(done, Snoozed) and "snoozed" not in happened:
+        await snooze(then, _agent(organisation_id, users, done.by), conversation.id, done.until, None)
+    elif isinstance(done, Resolved) and "resolved" not in happened:
+        await resolve(then, _agent(organisation_id, users, done.by), conversation.id, done.ending, None)
+
+
+async def _use_draft(then: Service, who: Principal, done: Wrote) -> None:
+    """Has the draft made that was due then, and accepts it with the words that were sent, or dismisses it.
+
+    Where the model saw nothing to draft for, the agent wrote alone.
+    """
+    conversation, _ = await _conversation(then, who.organisation_id, done.message.conversation.external_id)
+    assert conversation is not None, "an agent answers what a customer wrote"
+    async with then.store.read() as session:
+        drafts = await Drafts(session, who.organisation_id).of_conversation(conversation.id)
+    for draft in drafts:
+        await make_draft(then, who.organisation_id, draft.id)
+        if (await read_draft(then, who.organisation_id, draft.id)).status != "ready":
+            continue
+        if done.draft == "dismissed":
+            await dismiss(then, who, draft.id, done.reason or "other")
+            continue
+        await accept(then, who, draft.id, done.message.text, [])
+        if done.kept:
+            await _keep_promises(then, who, conversation.id, draft.id)
+
+
+async def _keep_promises(then: Service, who: Principal, conversation_id: str, draft_id: str) -> None:
+    """Marks as done on its day what has fallen due by the load; what is still to come stays open."""
+    async with then.store.write() as session:
+        loaded_at = (await session.get_one(Organisation, who.organisation_id)).created_at
+        follow_ups = FollowUps(session, who.organisation_id)
+        for follow_up in await follow_ups.of_conversation(conversation_id):
+            if follow_up.draft_id == draft_id and follow_up.due_at <= loaded_at:
+                await follow_ups.finish(follow_up.id, who.user_id, follow_up.due_at)
+
+
+def _agent(organisation_id: str, users: dict[str, User], key: str | None) -> Principal:
+    assert key is not None, "the files say which of us did it"
+    return Principal(organisation_id, users[key].id, users[key].name, "agent", users[key].id)
+
+
+async def _conversation(
+    service: Service, organisation_id: str, external_id: str
+) -> tuple[Conversation | None, frozenset[str]]:
+    """The conversation and the types of what happened in it."""
+    async with service.store.read() as session:
+        conversations = Conversations(session, organisation_id)
+        found = await conversations.by_external_id(demo.company().source, external_id)
+        events = await conversations.events(found.id) if found else ()
+    return found, frozenset(event.type for event in events)
 
 
 async def _date_due_drafts(service: Service, organisation_id: str) -> None:
