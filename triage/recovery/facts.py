@@ -308,6 +308,9 @@ def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for m in _CUT.finditer(text, start, end):
         if re.search(r"\bbetween \S+$", text[cuts[-1] : m.start()]):
             continue
+        led = WORD.match(text, m.end())
+        if led and led.group().lower() in PREPOSITIONS and text[m.start() : m.end()].strip() == ",":
+            continue  # "the first one, for the 11th, was cancelled"
         right = _strip_lead(text, m.end(), end)
         if (
             m.start() > cuts[-1]
@@ -361,6 +364,10 @@ def _subject_and_verb(piece: str) -> bool:
                 return True
         return False
     if first in DETERMINERS or first in PRONOUNS or named:
+        if first in DETERMINERS and any(w.endswith("s") for w in words[1:3]):
+            plural = (w in BASES and after in DETERMINERS for w, after in zip(words[2:8], words[3:9], strict=False))
+            if any(plural):
+                return True
         return any(
             _predicate(w, words[1 : i + 1], bare) for i, w in enumerate(words[1:12]) if not _breaks(words[1 : i + 1])
         )
@@ -389,7 +396,8 @@ _SUBJECTS = frozenset(
 
 
 def _breaks(words: list[str]) -> bool:
-    return any(w in CONJUNCTIONS and w not in ("and", "or") for w in words)
+    relative = ("who", "which", "that", "what", "where", "whether")
+    return any((w in CONJUNCTIONS and w not in ("and", "or")) or w in relative for w in words)
 
 
 _ASKS = (  # what is asked, in reported form

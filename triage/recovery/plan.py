@@ -201,7 +201,7 @@ _PRAISE = re.compile(
     r"thanks for (?:the|a|your|good|great)|wonderful|excellent|"
     r"fantastic|amazing|brilliant|lovely|"
     r"delighted|so kind|very kind|"
-    r"thank you thank you|well done|compliments?\b|made my day|could not be happier|how well|love (?:it|this|"
+    r"thank you thank you|well done|compliments?\b|made my day|could not be happier|how well|love (?:the|it|this|"
     r"your)|fav(?:ourite)?\b)",
     re.I,
 )
@@ -396,7 +396,8 @@ _STRONG = re.compile(
     _STRONG_FAILURE.pattern + r"|n't\b|\b(?:not|no|nothing|without|still|instead|kept|minus|down|half)\b", re.I
 )
 _EMPTY = re.compile(
-    r"\b(?:x{3,}|furious|angry|mad|disgust\w*|outrag\w*|joke|idiots?|stupid|scum|liars?|lying|shame\w*|clowns?|"
+    r"\b(?:x{3,}|will attach|trying to|get well|furious|angry|mad|disgust\w*|outrag\w*|joke|idiots?|stupid|"
+    r"scum|liars?|lying|shame\w*|clowns?|"
     r"incompeten\w+|useless|pathetic|hate|hell|"
     r"shit\w*|fuck\w*|crap|suck\w*|wtf|scream\w*|sue|being nice|the nerve|sick of|fed up|rip-?off|thie(?:f|"
     r"ves)|sorry|thank\w*|forgive|excuse|polite|"
@@ -549,7 +550,8 @@ def _is_problem(c: Clause) -> bool:
 _OWN_ACT = re.compile(
     r"you (?!were|was|have been|had to|have to|cannot|could not|did not (?:get|receive|hear)|"
     r"have not (?:received|heard|had)|never|had no|"
-    r"have no|got|missed|lost|waited|arrived|paid|are not|are still|still|have never|have had to|landed)\b",
+    r"have no|got|missed|lost|waited|arrived|paid|are not (?:paid|able|allowed)|are still|still|have never|"
+    r"have had to|landed)\b",
     re.I,
 )
 
@@ -559,6 +561,8 @@ def _to_apologise_for(c: Clause) -> bool:
     if _OWN_ACT.match(c.turned) or re.match(r"(?:he|she|they)\b", c.turned) or _IDLE.search(c.turned):
         return False
     told = len(_STRONG_FAILURE.findall(c.text))
+    if re.match(r"this is the \w+ time\b", c.turned):
+        return True
     return (
         told > 1
         if re.match(r"(?:it|this|that|there) (?:is|was)\b", c.turned)
@@ -603,13 +607,13 @@ def _worth(c: Clause, told: set[str], item: frozenset[str], near: frozenset[str]
     }
     value += sum(w for k, w in weights.items() if k in c.kinds)
     value -= 3.0 if "request" in c.kinds else 0.0
-    dated = re.match(r"(?:it|this|that) is (?:now )?(?:day|the|your|our|\w+day)\b", c.turned)
+    dated = c.words > 3 and re.match(r"(?:it|this|that) is (?:now )?(?:day|the|your|our|\w+day)\b", c.turned)
     if (
         re.match(r"(?:it|he|she|they|this|that|there)\b", c.turned)
         and not dated
         and not any(abs(o.end - c.start) < 30 for o in chosen)
     ):
-        value -= 2.5
+        value -= 4.0
     return float(value / c.words**0.55)
 
 
