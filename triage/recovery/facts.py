@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from triage.recovery.turn import turn
@@ -365,8 +366,8 @@ def _subject_and_verb(piece: str) -> bool:
         return False
     if first in DETERMINERS or first in PRONOUNS or named:
         if first in DETERMINERS and any(w.endswith("s") for w in words[1:3]):
-            plural = (w in BASES and after in DETERMINERS for w, after in zip(words[2:8], words[3:9], strict=False))
-            if any(plural):
+            acts = (w in BASES and after in DETERMINERS for w, after in pairwise(words[2:9]))
+            if any(acts):
                 return True
         return any(
             _predicate(w, words[1 : i + 1], bare) for i, w in enumerate(words[1:12]) if not _breaks(words[1 : i + 1])
