@@ -249,6 +249,7 @@ def test_praise_lowers_it_and_a_new_failure_raises_it_again() -> None:
     "text",
     [
         "Never mind, found it!",
+        "Just got it, thanks!",
         "nevermind",
         "It has arrived, thanks.",
         "All sorted now, thank you",
@@ -298,6 +299,19 @@ def test_these_take_nothing_back(text) -> None:
 def test_the_same_words_from_somebody_angry_or_in_danger_lower_nothing(score) -> None:
     bad = add(None, make_score(sure(2), sure(3)))
     assert add(bad, score, "never mind, found it", after=1).lowered is None
+
+
+@pytest.mark.parametrize("text", ["ok", "👍", "👍🏽 thanks!", "Okay, got it, thanks", "🙏", "Thank you so much :)"])
+def test_only_having_read_it_moves_nobody(text) -> None:
+    short = make_score(abstained=("too_short",))
+    bad = add(None, make_score(sure(2), sure(4)), name="bad")
+    assert add(bad, short, text, after=1, name="ok") == bad
+    assert add(None, short, text).act_by == NOW + timedelta(days=7)
+
+
+@pytest.mark.parametrize("text", ["ok?", "😡", "👎", "no", "ok but where is it", "great, late again", "help"])
+def test_these_say_more_than_having_read_it(text) -> None:
+    assert add(None, make_score(abstained=("too_short",)), text).act_by == NOW + timedelta(seconds=DEFAULT.soonest)
 
 
 def test_a_withdrawal_does_not_break_an_sla() -> None:

@@ -210,7 +210,7 @@ def _limits(score: Score, facts: Facts, received_at: datetime) -> list[tuple[str
 class Standing:
     """Where a conversation stands: the worst customer message since our last reply.
 
-    `lowered` says why it stands lower than that message, or None: `praise`, `withdrawn`.
+    `lowered` says why it stands lower than that message, or None: `praise`, `withdrawn`, `acknowledged`.
     """
 
     priority: Priority
@@ -235,15 +235,19 @@ def stand(
 ) -> Standing | None:
     """Returns where the conversation stands after one more customer message.
 
-    `previous` is None where nobody has waited since our last reply. Automatic mail changes nothing. Praise, and words
-    that take the matter back, put it at the end of the allowances, unless a deadline or an SLA still holds.
+    `previous` is None where nobody has waited since our last reply. Automatic mail changes nothing, nor does "ok" or a
+    thumb where somebody waits already. Praise, and words that take the matter back, put it at the end of the
+    allowances, unless a deadline or an SLA still holds.
     """
     if machine:
         return previous
     if lowered := _lowers(score, text):
         return Standing(_lower(priority, received_at, lowered, allowances), message_id, lowered)
-    if previous and previous.act_by <= priority.act_by:
+    acknowledged = len(text) < 200 and bool(_ACKNOWLEDGED.fullmatch(text))
+    if previous and (acknowledged or previous.act_by <= priority.act_by):
         return previous
+    if acknowledged:
+        return Standing(_lower(priority, received_at, "acknowledged", allowances), message_id, "acknowledged")
     return Standing(priority, message_id)
 
 
@@ -251,12 +255,27 @@ def _lower(priority: Priority, received_at: datetime, why: str, allowances: Allo
     if any(r.code in ("deadline", "sla") for r in priority.reasons):
         return priority
     seconds = allowances.levels[0]
-    text = "thanks, nothing left to solve" if why == "praise" else "the customer says it is settled"
-    return Priority(received_at + timedelta(seconds=seconds), (Reason(why, text, seconds),), priority.policy)
+    reason = Reason(why, _LOWERED[why], seconds)
+    return Priority(received_at + timedelta(seconds=seconds), (reason,), priority.policy)
+
+
+_LOWERED = {
+    "praise": "thanks, nothing left to solve",
+    "withdrawn": "the customer says it is settled",
+    "acknowledged": "only says that it was read",
+}
+_ACKNOWLEDGED = re.compile(
+    r"(?:(?:ok(?:ay)?|k|thx|thanks?(?: you)?(?: so much| very much| a lot)?|ty|cheers|great|perfect|will do"
+    r"|noted|understood"
+    r"|got it|alright|cool|bye|danke|merci|gracias)\b|[👍👌🙏❤💕😊🙂😀🎉💯🏻🏼🏽🏾🏿\ufe0f\s.,!)(:-])+",
+    re.IGNORECASE,
+)
+"""Says nothing of the matter: it neither raises nor lowers who already waits."""
 
 
 _WITHDRAWN = re.compile(
-    r"\bnever ?mind\b|\b(?:found|got|received) it\b|\bit(?:'s| is| has| just)* (?:now )?(?:arrived|here now"
+    r"\bnever ?mind\b|\b(?:found|received|i got|just got|finally got|[’\']ve got) it\b|\bit(?:'s| is| has"
+    r"| just)* (?:now )?(?:arrived|here now"
     r"|turned up|come)\b"
     r"|\b(?:all |now |been |is |'s |it )(?:sorted|solved|resolved|fixed|settled)\b|\b(?:sorted|solved|resolved"
     r"|fixed) (?:now|it|itself)\b"
