@@ -19,6 +19,7 @@ from triage.errors import Invalid, NotFound
 from triage.keys import Principal
 from triage.scoring.values import Score
 from triage.service import Service
+from triage.store.repositories.articles import Articles
 from triage.store.repositories.conversations import Conversations
 from triage.store.repositories.drafts import Drafts
 from triage.store.repositories.people import People
@@ -54,6 +55,8 @@ async def conversation(conversation_id: str, request: Request, who: Reader, serv
         people = {user.id: user.name for user in await People(session, who.organisation_id).users()}
         edits = await Drafts(session, who.organisation_id).edits([draft.id for draft in found.drafts])
         remedies = {remedy.id: remedy.label for remedy in await Policies(session, who.organisation_id).newest()}
+        cited = show.cited(found.drafts[0].body, "article") if found.drafts else []
+        titles = await Articles(session, who.organisation_id).titles(cited)
         waiting = (await Conversations(session, who.organisation_id).counts()).get("open", 0)
     newest = next((m for m in reversed(found.messages) if m.id in found.scores), None)
     draft = next(iter(found.drafts), None)
@@ -79,6 +82,7 @@ async def conversation(conversation_id: str, request: Request, who: Reader, serv
         warnings=(),
         cases=found.cases,
         remedies=remedies,
+        titles=titles,
         snoozes=SNOOZES,
         beside=False,
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from api.pages import show
 from api.pages.conversation import work_bar
 from api.pages.page import PageRoute, back_to, by_htmx, field, fields, page, render
 from api.routes.drafts import AcceptBody, DismissBody, DraftBody
@@ -14,6 +15,7 @@ from triage.keys import Principal
 from triage.recovery.drafting import DraftRequest, accept, dismiss, read_draft, request_draft
 from triage.recovery.values import Check
 from triage.service import Service
+from triage.store.repositories.articles import Articles
 from triage.store.repositories.drafts import Drafts, FollowUps
 from triage.store.repositories.policies import Policies
 from triage.store.tables import Draft
@@ -61,8 +63,13 @@ async def _done(
 ) -> Response:
     if not by_htmx(request):
         return back_to(f"/conversations/{row.conversation_id}")
-    editor = await _editor(service, who, row, warnings=warnings)
-    return HTMLResponse(editor + await work_bar(service, who, row.conversation_id, beside=True))
+    parts = [await _editor(service, who, row, warnings=warnings)]
+    if row.status == "accepted":
+        async with service.store.read() as session:
+            edits = await Drafts(session, who.organisation_id).edits([row.id])
+        parts.append(render(service, who, "_answered.html", edit=edits[row.id]))
+    parts.append(await work_bar(service, who, row.conversation_id, beside=True))
+    return HTMLResponse("".join(parts))
 
 
 async def _editor(service: Service, who: Principal, row: Draft, **values: Any) -> str:
@@ -70,6 +77,7 @@ async def _editor(service: Service, who: Principal, row: Draft, **values: Any) -
         edits = await Drafts(session, who.organisation_id).edits([row.id])
         promised = await FollowUps(session, who.organisation_id).of_conversation(row.conversation_id)
         remedies = {remedy.id: remedy.label for remedy in await Policies(session, who.organisation_id).newest()}
+        titles = await Articles(session, who.organisation_id).titles(show.cited(row.body, "article"))
     return render(
         service,
         who,
@@ -78,5 +86,6 @@ async def _editor(service: Service, who: Principal, row: Draft, **values: Any) -
         edit=edits.get(row.id),
         follow_ups=promised,
         remedies=remedies,
+        titles=titles,
         **({"warnings": ()} | values),
     )

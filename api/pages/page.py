@@ -45,6 +45,7 @@ _templates = Environment(
 )
 _templates.globals.update(static=assets.url, timedelta=timedelta)
 _templates.filters.update(show.FILTERS)
+_templates.tests["startswith"] = str.startswith
 
 Form = dict[str, list[str]]
 

@@ -210,6 +210,11 @@ def layers_of(score: Score | None, draft: Mapping[str, Any] | None) -> list[Laye
     return found
 
 
+def cited(draft: Mapping[str, Any] | None, kind: str) -> list[str]:
+    """The ids that a draft's claims name as their sources of this kind."""
+    return [c["source"]["ref"] for c in claims_of(draft) if c["source"]["kind"] == kind and c["source"].get("ref")]
+
+
 def claims_of(draft: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     """The draft's claims in reading order; their number ties them to the message."""
     return [claim for section in (draft or {}).get("sections", []) for claim in section["claims"]]

@@ -63,6 +63,14 @@ class Articles:
         )
         return [Article(id=r.id, title=r.title, text=r.text, kind=r.kind, url=r.url) for r in rows]
 
+    async def titles(self, article_ids: Sequence[str]) -> dict[str, str]:
+        rows = await self.session.execute(
+            select(ArticleRow.id, ArticleRow.title).where(
+                ArticleRow.organisation_id == self.organisation_id, ArticleRow.id.in_(article_ids)
+            )
+        )
+        return {article_id: title for article_id, title in rows}
+
     async def by_external_id(self, external_ids: Sequence[str]) -> dict[str, NewArticle]:
         rows = await self.session.scalars(
             select(ArticleRow).where(
