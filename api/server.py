@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
@@ -15,6 +16,7 @@ from api.app import create_app
 from api.wiring import build
 from triage.config import Settings
 from triage.demo import arrive, load
+from triage.errors import Unavailable
 from triage.keys import sign_in_link
 from triage.messages.personal import scrub
 from triage.service import Service
@@ -44,6 +46,7 @@ def configure_logs(level: str) -> None:
 async def serve(settings: Settings, *, demo: bool = False) -> None:
     """Serves until it is told to stop; with `demo`, the demo company is there and messages arrive while you watch."""
     configure_logs(settings.log_level)
+    bound = _bind(settings.host, settings.port)
     service = build(settings)
     arriving: asyncio.Task[None] | None = None
     try:
@@ -54,7 +57,7 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
         if jobs:
             await jobs.start()
         try:
-            async with _listening(service):
+            async with _listening(service, bound):
                 await _announce(service)
                 if demo:
                     arriving = asyncio.create_task(arrive(service))
@@ -87,22 +90,50 @@ async def work(settings: Settings) -> None:
         await service.close()
 
 
+def _bind(host: str, port: int) -> socket.socket:
+    """Takes the address before anything else is started; connections are refused until somebody listens.
+
+    Errors: Unavailable when another program has it.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        detail = f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or AMENDS_PORT"
+        raise Unavailable(detail) from error
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """Returns when told to stop: uvicorn's own ends the process by the signal, before jobs and store are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop, caught = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for number in caught:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in caught:
+                loop.remove_signal_handler(number)
+
+
 @asynccontextmanager
-async def _listening(service: Service) -> AsyncIterator[None]:
+async def _listening(service: Service, bound: socket.socket) -> AsyncIterator[None]:
     """Listens; the block runs once the first request can be answered, then it serves until told to stop."""
-    settings = service.settings
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             create_app(service),
-            host=settings.host,
-            port=settings.port,
             log_level="warning",
             access_log=False,  # ours has the route instead of the URL, and the request id
             server_header=False,
             timeout_graceful_shutdown=5,
         )
     )
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([bound]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:

@@ -10,6 +10,16 @@ from triage.priority import overdue, rank
 from triage.store.repositories.conversations import QueueRow
 from triage.store.tables import Conversation, ConversationEvent, Customer, Draft, FollowUp, Message
 
+EVENT_STREAM: dict[str, Any] = {
+    "text/event-stream": {
+        "schema": {
+            "type": "object",
+            "description": "One server-sent event.",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string"}, "id": {"type": "string"}},
+        }
+    }
+}
+
 
 class Problem(BaseModel):
     """RFC 9457."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from api.idempotency import IdempotentRoute
 from api.problems import problems
@@ -32,13 +32,21 @@ class FiltersBody(Shape):
     resolved_after: Time | None = None
 
 
+def _only(field: str) -> dict[str, Any]:
+    """The JSON schema of: this field, and not the other."""
+    other = {"text": "conversation_id", "conversation_id": "text"}[field]
+    return {"required": [field], "properties": {field: {"type": "string"}, other: {"type": "null"}}}
+
+
 class SearchBody(Shape):
     """Either a text or one of our conversations; a customer's words never stand in a URL."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("text"), _only("conversation_id")]})
 
     text: Annotated[Text, Field(min_length=1)] | None = None
     conversation_id: Name | None = None
     filters: FiltersBody = Field(default_factory=FiltersBody)
-    limit: int = Field(5, ge=1, le=50)
+    limit: StrictInt = Field(5, ge=1, le=50)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SearchBody":
@@ -51,21 +59,21 @@ class CaseBody(Shape):
     """A resolved case from elsewhere. Personal data in it is replaced before anything is stored."""
 
     external_id: Name
-    problem: Annotated[Text, Field(min_length=1, max_length=MAX_TEXT)]
+    problem: Annotated[Text, Field(max_length=MAX_TEXT, pattern=r"\S")]
     summary: Annotated[Text, Field(max_length=2000)] | None = None
     failure: Failure | None = None
-    frustration: int | None = Field(None, ge=0, le=4)
-    urgency: int | None = Field(None, ge=0, le=4)
+    frustration: StrictInt | None = Field(None, ge=0, le=4)
+    urgency: StrictInt | None = Field(None, ge=0, le=4)
     product: Name | None = None
     channel: Channel | None = None
     language: Name = "en"
     remedy: Name | None = None
-    cost: float | None = Field(None, ge=0, le=1e9)
+    cost: StrictFloat | None = Field(None, ge=0, le=1e9)
     currency: Annotated[str, Field(pattern="^[A-Z]{3,5}$")] | None = None
-    csat: int | None = Field(None, ge=1, le=5)
-    reopened: bool | None = None
-    kept: bool | None = None
-    accepted: bool | None = None
+    csat: StrictInt | None = Field(None, ge=1, le=5)
+    reopened: StrictBool | None = None
+    kept: StrictBool | None = None
+    accepted: StrictBool | None = None
     note: Line | None = None
     resolved_at: Time | None = None
 

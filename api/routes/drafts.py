@@ -11,7 +11,7 @@ from pydantic import Field
 from api.idempotency import IdempotentRoute
 from api.problems import problems
 from api.security import Reader, Svc, Worker
-from api.views import AcceptAnswer, DraftView, draft_view, follow_up_view
+from api.views import EVENT_STREAM, AcceptAnswer, DraftView, draft_view, follow_up_view
 from triage.messages.posted import MAX_TEXT, Line, Name, Shape, Text
 from triage.messages.values import Channel
 from triage.recovery.drafting import DraftRequest, accept, dismiss, read_draft, request_draft
@@ -46,7 +46,7 @@ class DismissBody(Shape):
     responses=problems(
         404,
         409,
-        also={201: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The draft"}},
+        also={201: {"content": EVENT_STREAM, "description": "The draft"}},
     ),
 )
 async def post_draft(

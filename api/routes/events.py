@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from api.problems import problems
 from api.security import Reader, Svc
+from api.views import EVENT_STREAM
 from triage.service import Service
 from triage.store.repositories.live import Events
 
@@ -22,7 +23,7 @@ router = APIRouter(tags=["events"])
 @router.get(
     "/v1/events",
     response_class=StreamingResponse,
-    responses=problems(also={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}),
+    responses=problems(also={200: {"content": EVENT_STREAM}}),
 )
 async def get_events(
     request: Request,

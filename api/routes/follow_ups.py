@@ -1,15 +1,13 @@
 """What was promised, to whom, by when."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from api.idempotency import IdempotentRoute
-from api.paging import page, place
+from api.paging import Cursor, Limit, page, place
 from api.problems import problems
 from api.security import Reader, Svc, Worker
 from api.views import FollowUpPage, FollowUpView, follow_up_view
-from triage.errors import Invalid, NotFound
+from triage.errors import NotFound
 from triage.store.repositories.drafts import FollowUps
 
 router = APIRouter(tags=["follow-ups"], route_class=IdempotentRoute)
@@ -19,14 +17,12 @@ router = APIRouter(tags=["follow-ups"], route_class=IdempotentRoute)
 async def get_follow_ups(
     who: Reader,
     service: Svc,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> object:
     """Promises still to be kept, by due date."""
     after = place(cursor)
     due = (after[0], after[1]) if after and after[0] else None
-    if after and due is None:
-        raise Invalid("This cursor is none of ours; leave it out to begin again.", pointer="query/cursor")
     async with service.store.read() as session:
         rows = await FollowUps(session, who.organisation_id).open(limit + 1, due)
     last = rows[limit - 1] if len(rows) > limit else None

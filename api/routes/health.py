@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from api.problems import PROBLEM
+from api.problems import PROBLEM, problems
 from api.security import Anyone, Svc
 from triage.errors import Unavailable
 from triage.store.repositories.directory import Directory
@@ -33,7 +33,7 @@ async def readyz(service: Svc) -> object:
     return {"status": "pass", "model": service.scorer.name}
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/metrics", response_class=Response, responses=problems(also={200: {"content": {"text/plain": {}}}}))
 async def metrics(who: Anyone) -> Response:
     """Prometheus figures of this process."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

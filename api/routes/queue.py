@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import Field, StrictFloat, StrictInt
 
 from api.idempotency import IdempotentRoute
-from api.paging import page, place
+from api.paging import Cursor, Limit, page, place
 from api.problems import problems
 from api.security import Reader, Svc, Worker
 from api.views import ConversationView, QueuePage, conversation_view, queue_item
@@ -21,7 +21,7 @@ router = APIRouter(tags=["queue"], route_class=IdempotentRoute)
 
 
 class Act(Shape):
-    version: int | None = Field(None, ge=0, le=2**31, description="The version you saw; a stale one is a 409.")
+    version: StrictInt | None = Field(None, ge=0, le=2**31, description="The version you saw; a stale one is a 409.")
 
 
 class SnoozeBody(Act):
@@ -30,7 +30,7 @@ class SnoozeBody(Act):
 
 class ResolveBody(Act):
     remedy: Name | None = Field(None, description="Id of the remedy that settled it.")
-    cost: float | None = Field(None, ge=0, le=1e9)
+    cost: StrictFloat | None = Field(None, ge=0, le=1e9)
     currency: Annotated[str, Field(pattern="^[A-Z]{3,5}$")] | None = None
     note: Line | None = None
 
@@ -39,8 +39,8 @@ class ResolveBody(Act):
 async def get_queue(
     who: Reader,
     service: Svc,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     status: Literal["open", "answered", "snoozed", "resolved"] = "open",
     channel: Channel | None = None,
     tier: Tier | None = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from api.idempotency import IdempotentRoute
 from api.problems import problems
@@ -21,7 +21,9 @@ router = APIRouter(tags=["triage"], route_class=IdempotentRoute)
 
 class TriageBody(Shape):
     messages: Annotated[list[TriageMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
-    evidence: bool = Field(False, description="Also give the customer's words behind each level; costs up to 6 reads.")
+    evidence: StrictBool = Field(
+        False, description="Also give the customer's words behind each level; costs up to 6 reads."
+    )
 
 
 @router.post("/v1/triage", response_model=TriageAnswer, responses=problems())

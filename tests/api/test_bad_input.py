@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from bodies import message
 
-
 pytestmark = pytest.mark.parametrize("store_settings", ["sqlite"], indirect=True)  # refused before any database
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 STREAMS = "/v1/events"
 """Left out: it does not end by itself."""
 
@@ -47,9 +48,10 @@ def test_every_route_does_as_it_says(server: tuple[str, str], tmp_path: Path) ->
     examples = os.environ.get("AMENDS_FUZZ_EXAMPLES", "12")
     fuzz = subprocess.run(
         [
-            *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/openapi.json", "--checks", "all"),
+            *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIG)),
+            *("run", f"{url}/openapi.json", "--checks", "all"),
             *("-H", f"Authorization: Bearer {key}", "--exclude-path", STREAMS, "--max-examples", examples),
-            *("--generation-seed", "1", "--no-color", "--warnings", "off", "--max-time", "240"),
+            *("--seed", "1", "--no-color", "--warnings", "off", "--max-time", "240"),
         ],
         cwd=tmp_path,
         capture_output=True,

@@ -28,7 +28,7 @@ from triage.store.repositories.drafts import Drafts
 from triage.store.repositories.live import Events
 from triage.store.repositories.messages import Messages
 from triage.store.repositories.people import People
-from triage.store.tables import Conversation, Customer, Message
+from triage.store.tables import Conversation, Customer, Message, Priority
 
 AHEAD = timedelta(hours=1)
 """A sender's clock may be this far ahead of ours; more is a mistake worth telling."""
@@ -71,48 +71,59 @@ async def ingest(service: Service, organisation_id: str, posted: PostedMessage, 
     read = await _read(service, posted, fingerprint, now)
     try:
         async with service.store.write() as session:
-            message, draft_id = await _write(service, session, organisation_id, posted, read, actor, now)
+            written = await _write(session, organisation_id, posted, read, actor, now)
     except IntegrityError:
         # Lost a race: on this message (answer as the winner did) or on its customer or conversation (once more).
         if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
             return first
         async with service.store.write() as session:
-            message, draft_id = await _write(service, session, organisation_id, posted, read, actor, now)
-    if draft_id:
-        service.enqueue_draft(organisation_id, draft_id, 1)
-    return Ingested(await answer_of(service, organisation_id, message), True, message.conversation_id)
+            written = await _write(session, organisation_id, posted, read, actor, now)
+    if written.draft_id:
+        service.enqueue_draft(organisation_id, written.draft_id, 1)
+    return Ingested(written.answer(), True, written.message.conversation_id)
 
 
-async def answer_of(service: Service, organisation_id: str, message: Message) -> dict[str, Any]:
-    """What was answered when the message came in, from its rows: the same however often it is asked."""
-    async with service.store.read() as session:
-        score = await Messages(session, organisation_id).first_score(message.id)
-        priority = await Conversations(session, organisation_id).priority_of_message(message.id)
-        draft = await Drafts(session, organisation_id).of_message(message.id)
-    return {
-        "id": message.id,
-        "conversation_id": message.conversation_id,
-        "source": message.source,
-        "external_id": message.external_id,
-        "author": message.author,
-        "received_at": message.received_at.isoformat(),
-        "machine": message.machine,
-        "score": score.line(message.id) if score else None,
-        "priority": {"act_by": priority.act_by.isoformat(), "policy": priority.policy, "reasons": priority.reasons}
-        if priority and priority.act_by
-        else None,
-        "draft_id": draft.id if draft else None,
-    }
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a message left in the tables, and the answer that follows from it: the same however often it is asked."""
+
+    message: Message
+    score: Score | None
+    priority: Priority | None
+    draft_id: str | None
+
+    def answer(self) -> dict[str, Any]:
+        message, priority = self.message, self.priority
+        return {
+            "id": message.id,
+            "conversation_id": message.conversation_id,
+            "source": message.source,
+            "external_id": message.external_id,
+            "author": message.author,
+            "received_at": message.received_at.isoformat(),
+            "machine": message.machine,
+            "score": self.score.line(message.id) if self.score else None,
+            "priority": {"act_by": priority.act_by.isoformat(), "policy": priority.policy, "reasons": priority.reasons}
+            if priority and priority.act_by
+            else None,
+            "draft_id": self.draft_id,
+        }
 
 
 async def _answered(service: Service, organisation_id: str, posted: PostedMessage, fingerprint: str) -> Ingested | None:
+    """The first answer to a message that is here already; Conflict where it said something else."""
     async with service.store.read() as session:
-        message = await Messages(session, organisation_id).by_external_id(posted.source, posted.external_id)
-    if message is None:
-        return None
-    if message.fingerprint != fingerprint:
-        raise Conflict("This source and external_id were used before for another message.", pointer="/external_id")
-    return Ingested(await answer_of(service, organisation_id, message), False, message.conversation_id)
+        messages = Messages(session, organisation_id)
+        message = await messages.by_external_id(posted.source, posted.external_id)
+        if message is None:
+            return None
+        if message.fingerprint != fingerprint:
+            raise Conflict("This source and external_id were used before for another message.", pointer="/external_id")
+        score = await messages.first_score(message.id)
+        priority = await Conversations(session, organisation_id).priority_of_message(message.id)
+        draft = await Drafts(session, organisation_id).of_message(message.id)
+    written = Written(message, score, priority, draft.id if draft else None)
+    return Ingested(written.answer(), False, message.conversation_id)
 
 
 def _fingerprint(posted: PostedMessage) -> str:
@@ -145,14 +156,13 @@ async def _read(service: Service, posted: PostedMessage, fingerprint: str, now: 
 
 
 async def _write(
-    service: Service,
     session: WriteSession,
     organisation_id: str,
     posted: PostedMessage,
     read: Read,
     actor: str,
     now: datetime,
-) -> tuple[Message, str | None]:
+) -> Written:
     """Everything that one message changes; the caller's transaction makes it all or nothing."""
     customer = await _customer(session, organisation_id, posted, now)
     conversation = await _conversation(session, organisation_id, posted, customer, now)
@@ -176,11 +186,13 @@ async def _write(
     await session.flush()
     if posted.author in ("customer", "agent") or conversation.version == 0:
         conversation.version += 1
-    draft_id = None
+    priority, draft_id = None, None
     if posted.author == "customer" and read.score is not None:
         Messages(session, organisation_id).add_score(message.id, read.score, now)
         if read.machine is None:
-            draft_id = await _customer_wrote(session, organisation_id, conversation, customer, message, read.score, now)
+            priority, draft_id = await _customer_wrote(
+                session, organisation_id, conversation, customer, message, read.score, now
+            )
     elif posted.author == "agent":
         await _agent_wrote(session, organisation_id, conversation, message)
     conversation.updated_at = now
@@ -189,7 +201,7 @@ async def _write(
     Conversations(session, organisation_id).add_event(conversation.id, "received", by, now, data)
     Events(session, organisation_id).add("queue.changed", now, conversation_id=conversation.id)
     await session.flush()
-    return message, draft_id
+    return Written(message, read.score, priority, draft_id)
 
 
 async def _customer(session: WriteSession, organisation_id: str, posted: PostedMessage, now: datetime) -> Customer:
@@ -258,12 +270,12 @@ async def _customer_wrote(
     message: Message,
     score: Score,
     now: datetime,
-) -> str | None:
-    """Puts the conversation in its place in the queue; the id of the draft that is now due, or None."""
+) -> tuple[Priority | None, str | None]:
+    """Puts the conversation in its place in the queue: why it stands there, and the draft that is now due, or None."""
     conversations, drafts = Conversations(session, organisation_id), Drafts(session, organisation_id)
     last_reply = await conversations.last_sent(conversation.id, "agent")
     if last_reply is not None and message.sent_at <= last_reply:
-        return None  # it came late: our reply is newer
+        return None, None  # it came late: our reply is newer
     order = conversation.order or {}
     facts = Facts(
         tier=customer.tier,
@@ -277,7 +289,7 @@ async def _customer_wrote(
     before = await conversations.standing(conversation.id) if waiting else None
     standing = stand(before, own, score, message.text, message.sent_at, message.id)
     assert standing is not None
-    conversations.add_priority(
+    placed = conversations.add_priority(
         conversation_id=conversation.id,
         message_id=message.id,
         policy=standing.priority.policy,
@@ -297,14 +309,14 @@ async def _customer_wrote(
     conversation.waiting_since = conversation.waiting_since if waiting else message.sent_at
     await drafts.make_stale(conversation.id)
     if message.sent_at < now - BACKFILL:
-        return None
+        return placed, None
     draft = drafts.add(
         conversation_id=conversation.id,
         message_id=message.id,
         conversation_version=conversation.version,
         created_at=now,
     )
-    return draft.id
+    return placed, draft.id
 
 
 async def _agent_wrote(

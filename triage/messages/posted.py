@@ -4,7 +4,17 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictFloat,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from triage.messages.values import MAX_TEXT, Author, Channel, Tier
 
@@ -23,7 +33,12 @@ def _storable(value: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
 ExternalId = Name
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)]
-Time = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
+Time = Annotated[
+    AwareDatetime,
+    # The pattern says the same to those who read the schema, give or take a time zone.
+    Field(ge=datetime(1989, 12, 30, tzinfo=UTC), le=datetime(2200, 1, 2, tzinfo=UTC)),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^(199[0-9]|20[0-9]{2}|21[0-9]{2})-"}),
+]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Text = Annotated[str, AfterValidator(_storable)]
 
@@ -91,7 +106,7 @@ class PostedMessage(Shape):
 
 class TriageMessage(Shape):
     id: ExternalId
-    text: Annotated[str, StringConstraints(min_length=1), AfterValidator(_storable)]
+    text: Annotated[str, StringConstraints(pattern=r"\S"), AfterValidator(_storable)]
     subject: Line | None = None
     language: Language | None = None
     channel: Channel = "email"
@@ -110,7 +125,7 @@ class PostedEvent(Shape):
     source: ExternalId | None = None
     assignee: Name | None = Field(None, description="For `assigned`: e-mail address or id of one of our users.")
     status: Literal["open", "pending", "on_hold", "solved", "closed"] | None = Field(None, description="For `status`.")
-    score: float | None = Field(None, ge=0, le=10, description="For `survey`.")
+    score: StrictFloat | None = Field(None, ge=0, le=10, description="For `survey`.")
     scale: Literal["csat", "nps", "ces"] = "csat"
     comment: Annotated[str, StringConstraints(max_length=5000), AfterValidator(_storable)] | None = None
 

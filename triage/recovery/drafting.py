@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 
 from triage.cases.articles import find_articles
@@ -15,7 +15,8 @@ from triage.messages.clean import clean
 from triage.messages.values import Channel, Clean
 from triage.recovery.follow_ups import promises
 from triage.recovery.guard import check_edit
-from triage.recovery.values import Agent, Brand, Check, Claim, Customer, Draft, Situation, Turn
+from triage.recovery.rows import to_original
+from triage.recovery.values import Agent, Brand, Check, Customer, Draft, Situation, Turn
 from triage.service import Service
 from triage.store.engine import WriteSession
 from triage.store.repositories.conversations import Conversations
@@ -53,7 +54,7 @@ async def make_draft(service: Service, organisation_id: str, draft_id: str) -> N
     draft = await asyncio.to_thread(drafter.draft, situation)
     now = service.clock()
     async with service.store.write() as session:
-        body = _to_original(draft, cleaned).line() if draft else None
+        body = to_original(draft, cleaned).line() if draft else None
         if await Drafts(session, organisation_id).finish(draft_id, "ready" if draft else "none", now, body):
             Events(session, organisation_id).add(
                 "draft.ready", now, conversation_id=row.conversation_id, draft_id=draft_id
@@ -231,17 +232,3 @@ def _refusal(status: str) -> Conflict:
 
 def _before(earlier: Message, message: Message) -> bool:
     return earlier.author in ("customer", "agent") and not earlier.machine and earlier.sent_at < message.sent_at
-
-
-def _to_original(draft: Draft, cleaned: Clean) -> Draft:
-    """The draft with its message spans counted in the message as received."""
-
-    def moved(claim: Claim) -> Claim:
-        source = claim.source
-        if source.kind != "message" or source.start is None or source.end is None:
-            return claim
-        span = cleaned.to_original(source.start, source.end)
-        return replace(claim, source=replace(source, start=span.start, end=span.end))
-
-    sections = tuple(replace(s, claims=tuple(moved(c) for c in s.claims)) for s in draft.sections)
-    return replace(draft, sections=sections)
