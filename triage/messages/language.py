@@ -57,7 +57,7 @@ def detect(text: str, account: str | None = None) -> str:
 
     Where the words do not tell, it is the language of the account (`de`, `en-GB`), if there is one.
     """
-    words = _NOISE.sub(" ", text[:2000]).strip()
+    words = _NOISE.sub(" ", text[:800]).strip()
     code, probability = _classify(words) if words else (UNKNOWN, 0.0)
     if probability >= 0.8 or _foreign_script(words):
         return _plain(code)
