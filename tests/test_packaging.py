@@ -128,10 +128,12 @@ def test_score_wins_over_decoys(installed: Path, decoys: Path) -> None:
     out = _run([installed / "amends", "score", "-"], cwd=decoys, stdin="".join(json.dumps(row) + "\n" for row in rows))
     furious, calm = (json.loads(line) for line in out.splitlines())
     assert (furious["id"], calm["id"]) == ("furious", "calm")
+    assert furious["model"].startswith("triage-en@")
     assert furious["frustration"]["score"] > calm["frustration"]["score"]
     assert sum(furious["urgency"]["probabilities"]) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.timeout(240)  # seconds on an idle machine, the better part of a minute on one that is busy
 def test_serve_wins_over_decoys(installed: Path, decoys: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -156,10 +158,20 @@ def test_serve_wins_over_decoys(installed: Path, decoys: Path, tmp_path: Path) -
                 loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
                 assert loaded
                 assert {client.get(path).status_code for path in loaded} == {200}
+            second = subprocess.run(
+                [installed / "amends", "serve", "--port", str(port)],
+                cwd=decoys,
+                env={**_clean_environment(), "AMENDS_DATA": str(tmp_path / "second")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (second.returncode, second.stderr.count("\n")) == (2, 1), second.stderr
+            assert "choose another with --port" in second.stderr
         finally:
             process.terminate()
             status = process.wait(timeout=30)
-    assert status == 0, log.read_text()
+    assert status == 0, log.read_text()  # jobs and store were closed, not cut off by the signal
     assert address in log.read_text()
 
 
@@ -217,7 +229,7 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AMENDS"))}
 
 
-def _answer(client: httpx2.Client, path: str, process: subprocess.Popen[bytes], within: float = 60) -> httpx2.Response:
+def _answer(client: httpx2.Client, path: str, process: subprocess.Popen[bytes], within: float = 120) -> httpx2.Response:
     """The first answer of a server that is still starting."""
     deadline = time.monotonic() + within
     while process.poll() is None and time.monotonic() < deadline:
