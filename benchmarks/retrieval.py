@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from models.embedder import OnnxEmbedder
 from triage.cases import search as searching
+from triage.cases.outcomes import Norms
 from triage.cases.search import Candidate, CaseSearch
 from triage.cases.terms import terms
-from triage.cases.values import Case, Circumstances, Filters
+from triage.cases.values import Case, Circumstances, Filters, Outcome, Tally
 from triage.config import Settings
 from triage.ids import new_id
 from triage.store.engine import Store
@@ -233,6 +234,52 @@ async def quality(data: Path, queries: int) -> None:
     for name, some in means.items():
         print(f"| mean | {name} | {np.mean(some):.3f} | | |")
     foreign(benches, reddit(data))
+    endings(benches)
+
+
+GOOD, BAD = Outcome(csat=5, reopened=False), Outcome(csat=1, reopened=True)
+
+
+def endings(benches: Sequence[Bench]) -> None:
+    """Plants endings by chance, then endings that money bought, and prints what weighing by them does to the list."""
+    print("\n| set | planted | good among the first 3 | nDCG@10 |\n|---|---|---|---|")
+    rng = np.random.default_rng(0)
+    for bench in benches:
+        good = {case_id: bool(rng.random() < 0.5) for case_id in bench.ids}
+        for planted in ("by chance", "bought with money"):
+            bought = planted != "by chance"
+            norms = Norms(
+                Tally(None, False, None, GOOD if ok else BAD, n, *_spent(ok, n, bought))
+                for ok in (True, False)
+                if (n := sum(value == ok for value in good.values()))
+            )
+            lists: dict[str, list[list[str]]] = {"before": [], "after": []}
+            for some in bench.candidates:
+                told = {
+                    c.case.id: replace(
+                        c.case,
+                        outcome=GOOD if good[c.case.id] else BAD,
+                        cost=(100.0 if good[c.case.id] else 10.0) if bought else None,
+                        currency="EUR" if bought else None,
+                    )
+                    for c in some
+                }
+                for name, weight in (("before", 0.0), ("after", searching.ENDING)):
+                    order = sorted(some, key=lambda c: -(c.relevance + weight * norms.advantage(told[c.case.id])))
+                    lists[name].append([c.case.id for c in order[:DEPTH]])
+            shares = [np.mean([good[i] for ids in found for i in ids[:3]]) for found in lists.values()]
+            gains = [
+                np.mean([judge(ids, relevant)[0] for ids, relevant in zip(found, bench.relevant, strict=True)])
+                for found in lists.values()
+            ]
+            share, gain = (" -> ".join(f"{x:.3f}" for x in pair) for pair in (shares, gains))
+            print(f"| {bench.set.name} | {planted} | {share} | {gain} |")
+
+
+def _spent(good: bool, cases: int, bought: bool) -> tuple[float, float, int, str | None]:
+    """Sum and sum of squares of the costs, how many are known, and their currency."""
+    each = 100.0 if good else 10.0
+    return (each * cases, each * each * cases, cases, "EUR") if bought else (0.0, 0.0, 0, None)
 
 
 def reddit(data: Path) -> list[str]:

@@ -42,8 +42,12 @@ NEAR = 0.2
 SHOWN = 0.1
 """Chance that the others must have."""
 
-SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 2.0
-"""What each circumstance adds to the log odds at most."""
+SAME_FAILURE, SAME_PRODUCT, SAME_CHANNEL, RECENT, ENDING = 0.8, 0.6, 0.2, 0.3, 0.6
+"""What each circumstance adds to the log odds at most.
+
+With .6, endings planted by chance raise the share of good ones among the first three by more than half, and cost less
+than .02 of nDCG@10; with 2.0 they cost .05.
+"""
 HALF_LIFE = 180.0
 """Days after which a case's recency counts half."""
 COPY = 0.93

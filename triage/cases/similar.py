@@ -1,11 +1,14 @@
 """Similar resolved cases for a text or a conversation: embed it, then search what the organisation has resolved."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from triage.cases.values import Circumstances, Filters, SearchResult
+from triage.errors import Unavailable
 from triage.scoring.values import Score
 from triage.service import Service
+from triage.store.repositories.policies import Policies
 
 
 def circumstances_of(
@@ -29,9 +32,17 @@ async def similar_cases(
     filters: Filters | None = None,
     limit: int = 5,
 ) -> SearchResult:
-    """Returns the cases to learn from, best first; `nothing_near` where none is near enough."""
-    [vector] = await service.embedder.embed([text])
+    """Returns the cases to learn from, best first; `nothing_near` where none is near enough.
+
+    Cases whose remedy the policy no longer knows are marked; while the embedder is down, words alone are searched.
+    """
+    try:
+        [vector] = await service.embedder.embed([text])
+    except Unavailable:
+        vector = None
     async with service.store.read() as session:
+        remedies = frozenset(remedy.id for remedy in await Policies(session, organisation_id).newest())
+        about = replace(circumstances or Circumstances(), remedies=remedies or None)
         return await service.cases.search(
-            session, organisation_id, text, vector, circumstances=circumstances, filters=filters, limit=limit
+            session, organisation_id, text, vector, circumstances=about, filters=filters, limit=limit
         )
