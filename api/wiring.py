@@ -8,6 +8,7 @@ from models.scorer import OnnxScorer
 from triage.cases.search import CaseSearch
 from triage.config import Settings
 from triage.errors import Unavailable
+from triage.messages import language
 from triage.protocols import Scorer
 from triage.recovery.compose import Composer
 from triage.scoring.rules import RuleScorer
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 
 def build(settings: Settings) -> Service:
     """Returns a service with the shipped models behind one inference thread. Close it with `close`."""
+    language.load()  # here rather than in the first message's time
     batcher = Batcher(_scorer(settings), OnnxEmbedder.load(settings))
     store = Store(settings)
     return Service(
