@@ -127,9 +127,9 @@ def likely_failures(score: Score, most: int = 3) -> list[tuple[str, float]]:
 
 
 def weightiest(reasons: Sequence[Mapping[str, Any]], most: int = 3) -> list[Mapping[str, Any]]:
-    """The first reason, and those after it that take the most time away, in their own order."""
-    heavy = sorted(reasons[1:], key=lambda r: r["seconds"])[: most - 1]
-    return [reason for i, reason in enumerate(reasons) if i == 0 or reason in heavy]
+    """What a row says beside its levels: the facts that take the most time away, or else the urgency itself."""
+    facts = [reason for reason in reasons if reason["code"] not in ("urgency", "frustration")]
+    return sorted(facts, key=lambda r: r["seconds"])[:most] or list(reasons[:1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ async def test_from_the_link_to_an_accepted_reply(arrives: Arrives, site: Any, o
     await expect(page.locator("#work")).to_contain_text("Answered")
 
     await page.get_by_role("link", name="Follow-ups").click()
-    await page.get_by_role("button", name="Kept").first.click()
+    await page.get_by_role("button", name="Mark as kept").first.click()
     await expect(page.locator(".follow-up.kept").first).to_be_visible()
     assert ada.complaints == []
     assert {url.split("/", 3)[2] for url in ada.asked} == {site.origin.removeprefix("http://")}

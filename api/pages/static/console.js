@@ -58,7 +58,10 @@ function notice(text, kind = "bad") {
   box.append(p, close);
   $("#notices").replaceChildren(box);
 }
-document.addEventListener("htmx:error", () => notice("The server cannot be reached. Nothing was changed; what you typed is kept."));
+document.addEventListener("htmx:error", (event) => {
+  // What a page looks up by itself it will look up again; only what somebody did is worth a word.
+  if (event.detail.ctx?.request?.method === "POST") notice("The server cannot be reached. Nothing was changed; what you typed is kept.");
+});
 
 // ---------------------------------------------------------------- editor
 const PLACEHOLDER = /\[\[[^\]\n]{1,80}\]\]/g;
