@@ -26,7 +26,7 @@ from models.scorer import OnnxScorer
 from triage.config import Settings
 
 WORDS = (
-    "my order was delayed again and nobody answers please help refund the parcel flight hours waiting phone you promised"
+    "my order was delayed again and nobody answers please help refund the parcel flight hours waiting phone promised"
     " delivery broken screen charge card account locked today tomorrow because still service customer team email never"
 ).split()
 ROUNDS = 5

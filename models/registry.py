@@ -40,7 +40,7 @@ class Model:
         """The folder that holds the encoder: this one, or the sibling that `config["encoder"]` names."""
         if (self.path / ENCODER).exists():
             return self
-        sibling = open_folder(self.path.parent / self.config["encoder"])
+        sibling = open_model(self.config["encoder"], self.path.parent)
         expected = self.config["encoder_sha256"]
         if sibling.config["files"][ENCODER] != expected:
             raise Unavailable(f"model {self.path.name} was made for another {sibling.path.name}: {expected[:12]}")
@@ -48,8 +48,9 @@ class Model:
 
 
 def open_model(name: str, weights: Path | None = None) -> Model:
-    """Returns the model folder `name` of `weights` (empty: those that ship); Unavailable where missing or altered."""
-    return open_folder((weights or SHIPPED) / name)
+    """Returns the folder `name` of `weights`, or else the one that ships; Unavailable where missing or altered."""
+    own = weights and weights / name
+    return open_folder(own if own and own.exists() else SHIPPED / name)
 
 
 def open_folder(path: Path) -> Model:

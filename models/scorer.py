@@ -22,10 +22,15 @@ RULES = ("messages/clean.py", "messages/language.py", "scoring/features.py", "sc
 """Source files, beside the weights, that decide a score: their bytes are part of a model's name."""
 
 
+FAR = 8.0
+"""Standard deviations: an input further out than the heads ever saw counts as this far."""
+
+
 class Heads:
     """Three heads on the encoder's features: one hidden layer, then a softmax with a temperature and shifts.
 
-    Tensors of `heads.safetensors`: `mean`, `scale` (inputs,); by head `hidden.weight` (hidden, inputs), `hidden.bias`,
+    Tensors of `heads.safetensors`: `mean`, `scale` (inputs,); `project` (encoder features, kept), which turns what the
+    encoder gives to its main directions; by head `hidden.weight` (hidden, kept + explicit features), `hidden.bias`,
     `out.weight` (classes, hidden), `out.bias`. Calibration stands in config.json.
     """
 
@@ -34,8 +39,7 @@ class Heads:
 
     def __call__(self, inputs: Vectors) -> dict[str, Vectors]:
         """Returns calibrated probabilities by head, (texts, classes), of `inputs` (texts, inputs)."""
-        t = self._tensors
-        x = (inputs - t["mean"]) / t["scale"]
+        x = reduce(inputs, self._tensors)
         return {name: self._calibrated(name, self._logits(name, x)) for name in NAMES}
 
     def _logits(self, name: str, x: Vectors) -> Vectors:
@@ -47,6 +51,13 @@ class Heads:
     def _calibrated(self, name: str, logits: Vectors) -> Vectors:
         figures = self._calibration[name]
         return softmax(logits * np.float32(figures["scale"][0]) + np.asarray(figures["shift"], np.float32))
+
+
+def reduce(inputs: Vectors, tensors: dict[str, Vectors]) -> Vectors:
+    """Returns what the hidden layers see, (texts, kept + explicit features)."""
+    x = np.clip((inputs - tensors["mean"]) / tensors["scale"], -FAR, FAR)
+    width = len(tensors["project"])
+    return np.concatenate([x[:, :width] @ tensors["project"], x[:, width:]], axis=1)
 
 
 def softmax(logits: Vectors) -> Vectors:

@@ -31,6 +31,12 @@ def test_an_altered_file_is_refused(tmp_path):
         open_model("minilm-l6-en", tmp_path)
 
 
+def test_an_operators_own_folder_goes_first(tmp_path):
+    assert open_model("minilm-l6-en", tmp_path).path == SHIPPED / "minilm-l6-en"
+    shutil.copytree(SHIPPED / "minilm-l6-en", tmp_path / "minilm-l6-en")
+    assert open_model("minilm-l6-en", tmp_path).path == tmp_path / "minilm-l6-en"
+
+
 def test_a_broken_config_is_refused(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "config.json").write_text(json.dumps([1]))
