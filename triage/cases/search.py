@@ -36,7 +36,7 @@ MAX_TERMS = 64
 OVERLAP = 0.15
 """What holding all of the message's words adds to the cosine: best on half A of three sets, where RRF did worse."""
 BIAS, SLOPE = -4.6, 6.5
-"""Log odds of "a case of the same matter" from that sum, fitted on the same halves."""
+"""Log odds of "a case of the same matter" from that sum: between the fits on three sets, by all of their queries."""
 NEAR = 0.2
 """Chance of being about the same matter that the best case must have, or nothing is near (docs/retrieval.md)."""
 SHOWN = 0.1
