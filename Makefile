@@ -26,7 +26,6 @@ help:
 	@echo 'make pytest   the tests only (PYTEST_OPTIONS=tests/messages for some of them)'
 	@echo 'make lock     resolve requirements*.lock again (LOCK_OPTIONS=--upgrade for newer versions)'
 	@echo 'make vendor   copy what the console borrows from npm, as api/pages/package-lock.json pins it'
-	@echo 'make vendor   copy what the console borrows from npm into api/pages/static/vendor'
 	@echo 'make clean    remove .venv and caches; var/, your data, stays'
 
 run: $(RUN_READY)
@@ -60,11 +59,6 @@ lock: $(TEST_READY)
 
 vendor:
 	npm ci --prefix api/pages --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
-	cp api/pages/node_modules/htmx.org/dist/htmx.min.js api/pages/node_modules/htmx.org/LICENSE api/pages/static/vendor/htmx/
-	rm -rf api/pages/node_modules
-
-vendor:
-	cd api/pages && npm ci --ignore-scripts --no-audit --no-fund
 	cp api/pages/node_modules/htmx.org/dist/htmx.min.js api/pages/node_modules/htmx.org/LICENSE api/pages/static/vendor/htmx/
 	rm -rf api/pages/node_modules
 
