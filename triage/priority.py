@@ -159,7 +159,7 @@ def _shifts(score: Score, facts: Facts, received_at: datetime, allowances: Allow
     names = {s.name for s in score.signals}
     found: list[tuple[str, str, float]] = []
     if by := allowances.frustration * score.frustration.score:
-        found.append(("frustration", f"frustration {score.frustration.level}", by))
+        found.append(("frustration", f"frustration {_likely(score.frustration)}", by))
     if facts.promised_at and facts.promised_at <= received_at:
         found.append(("broken_promise", f"promised for {facts.promised_at:%Y-%m-%d}", allowances.broken_promise))
     elif "broken_promise" in names:
@@ -186,6 +186,12 @@ def _shifts(score: Score, facts: Facts, received_at: datetime, allowances: Allow
         by = allowances.amount * min(1.0, math.log10(1 + facts.amount) / 4)
         found.append(("amount", f"{facts.amount:,.2f} at stake", by))
     return found
+
+
+def _likely(ordinal: Ordinal) -> str:
+    """Returns e.g. `mild or more (48% likely)`: the likeliest level that is one, and how sure it is reached."""
+    level = max(1, ordinal.index)
+    return f"{ordinal.names[level]} or more ({sum(ordinal.probabilities[level:]):.0%} likely)"
 
 
 def _limits(score: Score, facts: Facts, received_at: datetime) -> list[tuple[str, str, int]]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, model_validator
 
 from api.idempotency import IdempotentRoute
 from api.problems import problems
@@ -15,12 +15,15 @@ from triage.cases.values import Circumstances, Filters, SearchResult
 from triage.conversation import last_customer_message
 from triage.errors import TooLarge
 from triage.messages.clean import clean
-from triage.messages.posted import MAX_TEXT, Line, Name, Shape, Text, Time
+from triage.messages.posted import MAX_TEXT, Line, Name, Said, Shape, Time, Whole
 from triage.messages.values import Channel
 from triage.scoring.values import FAILURES
 
 router = APIRouter(tags=["cases"], route_class=IdempotentRoute)
 Failure = Literal[FAILURES]  # type: ignore[valid-type]  # the codes stand in one place
+
+
+Level = Annotated[Whole, Field(ge=0, le=4)]
 
 
 class FiltersBody(Shape):
@@ -43,10 +46,10 @@ class SearchBody(Shape):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("text"), _only("conversation_id")]})
 
-    text: Annotated[Text, Field(min_length=1)] | None = None
+    text: Said | None = None
     conversation_id: Name | None = None
     filters: FiltersBody = Field(default_factory=FiltersBody)
-    limit: StrictInt = Field(5, ge=1, le=50)
+    limit: Whole = Field(5, ge=1, le=50)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SearchBody":
@@ -59,18 +62,18 @@ class CaseBody(Shape):
     """A resolved case from elsewhere. Personal data in it is replaced before anything is stored."""
 
     external_id: Name
-    problem: Annotated[Text, Field(max_length=MAX_TEXT, pattern=r"\S")]
-    summary: Annotated[Text, Field(max_length=2000)] | None = None
+    problem: Said
+    summary: Line | None = None
     failure: Failure | None = None
-    frustration: StrictInt | None = Field(None, ge=0, le=4)
-    urgency: StrictInt | None = Field(None, ge=0, le=4)
+    frustration: Level | None = None
+    urgency: Level | None = None
     product: Name | None = None
     channel: Channel | None = None
     language: Name = "en"
     remedy: Name | None = None
     cost: StrictFloat | None = Field(None, ge=0, le=1e9)
     currency: Annotated[str, Field(pattern="^[A-Z]{3,5}$")] | None = None
-    csat: StrictInt | None = Field(None, ge=1, le=5)
+    csat: Annotated[Whole, Field(ge=1, le=5)] | None = None
     reopened: StrictBool | None = None
     kept: StrictBool | None = None
     accepted: StrictBool | None = None
@@ -131,6 +134,8 @@ class CaseAnswer(Shape):
 )
 async def post_case(body: CaseBody, who: Feeder, service: Svc, response: Response) -> object:
     """Adds a resolved case, or replaces the one with this external_id."""
+    if len(body.problem) > MAX_TEXT:
+        raise TooLarge(f"A text may have at most {MAX_TEXT:,} characters.", pointer="/problem")
     case = case_from_row(body.model_dump(exclude_none=True, mode="json"))
     report = await store_cases(service.store, service.embedder, who.organisation_id, [case], service.clock())
     response.status_code = 201 if report.added else 200

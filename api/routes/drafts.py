@@ -12,7 +12,8 @@ from api.idempotency import IdempotentRoute
 from api.problems import problems
 from api.security import Reader, Svc, Worker
 from api.views import EVENT_STREAM, AcceptAnswer, DraftView, draft_view, follow_up_view
-from triage.messages.posted import MAX_TEXT, Line, Name, Shape, Text
+from triage.errors import TooLarge
+from triage.messages.posted import MAX_TEXT, Line, Name, Said, Shape
 from triage.messages.values import Channel
 from triage.recovery.drafting import DraftRequest, accept, dismiss, read_draft, request_draft
 from triage.store.repositories.drafts import FollowUps
@@ -29,9 +30,7 @@ class DraftBody(Shape):
 
 
 class AcceptBody(Shape):
-    text: Annotated[Text, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
-        None, description="The text as edited; absent: as drafted."
-    )
+    text: Said | None = Field(None, description="The text as edited; absent: as drafted.")
     done: list[Name] = Field(default_factory=list, max_length=50, description="Remedies ticked as done.")
 
 
@@ -80,6 +79,8 @@ async def get_draft(draft_id: str, who: Reader, service: Svc) -> object:
 async def accept_draft(draft_id: str, who: Worker, service: Svc, body: AcceptBody | None = None) -> object:
     """Takes the draft, with the agent's edits: the conversation is answered, dated promises become follow-ups."""
     taken = body or AcceptBody()
+    if len(taken.text or "") > MAX_TEXT:
+        raise TooLarge(f"A text may have at most {MAX_TEXT:,} characters.", pointer="/text")
     row, checks = await accept(service, who, draft_id, taken.text, taken.done)
     async with service.store.read() as session:
         promised = await FollowUps(session, who.organisation_id).of_conversation(row.conversation_id)

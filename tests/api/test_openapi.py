@@ -54,6 +54,7 @@ def test_every_route_does_as_it_says(server: tuple[str, str], tmp_path: Path) ->
             *("--seed", "1", "--no-color", "--warnings", "off", "--max-time", "240"),
         ],
         cwd=tmp_path,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": str(CONFIG.with_name("schemathesis_hooks.py"))},
         capture_output=True,
         text=True,
     )

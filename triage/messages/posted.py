@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -30,16 +31,35 @@ def _storable(value: str) -> str:
     return value
 
 
+def _written_out(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a time as text, e.g. 2026-11-21T09:30:00Z")
+    return value
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 4.0 is a whole one; true is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a whole number")
+    return value
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
 ExternalId = Name
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)]
 Time = Annotated[
     AwareDatetime,
-    # The pattern says the same to those who read the schema, give or take a time zone.
-    Field(ge=datetime(1989, 12, 30, tzinfo=UTC), le=datetime(2200, 1, 2, tzinfo=UTC)),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^(199[0-9]|20[0-9]{2}|21[0-9]{2})-"}),
+    BeforeValidator(_written_out),
+    Field(ge=datetime(1990, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with a zone, 1990 to 2199."}),
 ]
+Whole = Annotated[int, BeforeValidator(_whole)]
+SEEN = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
+"""Something that shows: no language's idea of white space."""
+Said = Annotated[str, StringConstraints(pattern=SEEN), AfterValidator(_storable)]
+"""Words: how many is checked apart, because too many of them are a 413."""
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Paragraph = Annotated[str, StringConstraints(max_length=5000), AfterValidator(_storable)]
 Text = Annotated[str, AfterValidator(_storable)]
 
 
@@ -106,7 +126,7 @@ class PostedMessage(Shape):
 
 class TriageMessage(Shape):
     id: ExternalId
-    text: Annotated[str, StringConstraints(pattern=r"\S"), AfterValidator(_storable)]
+    text: Said
     subject: Line | None = None
     language: Language | None = None
     channel: Channel = "email"
@@ -127,7 +147,7 @@ class PostedEvent(Shape):
     status: Literal["open", "pending", "on_hold", "solved", "closed"] | None = Field(None, description="For `status`.")
     score: StrictFloat | None = Field(None, ge=0, le=10, description="For `survey`.")
     scale: Literal["csat", "nps", "ces"] = "csat"
-    comment: Annotated[str, StringConstraints(max_length=5000), AfterValidator(_storable)] | None = None
+    comment: Paragraph | None = None
 
 
 def sent(message: PostedMessage, now: datetime) -> datetime:

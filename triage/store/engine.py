@@ -59,6 +59,13 @@ class Store:
         await self.engine.dispose()
 
 
+def make_private_at(url: str) -> None:
+    """Makes the file of an SQLite URL private before a library opens it; does nothing for other databases."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        make_private(Path(parsed.database or ""))
+
+
 def make_private(file: Path) -> None:
     """Makes the folder (0700) and the file (0600) of an embedded database."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -10,16 +10,14 @@ import warnings
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
-from sqlalchemy import make_url
 
 from triage.recovery.drafting import make_draft
 from triage.service import Service
-from triage.store.engine import make_private
+from triage.store.engine import make_private_at
 from triage.work.sweep import sweep, tidy
 
 SHAPE = "1"
@@ -55,9 +53,7 @@ class Jobs:
 
     def _launch(self) -> None:
         settings = self.service.settings
-        url = make_url(settings.jobs_url)
-        if url.get_backend_name() == "sqlite":
-            make_private(Path(url.database or ""))
+        make_private_at(settings.jobs_url)
         config: DBOSConfig = {
             "name": "amends",
             "system_database_url": settings.jobs_url,
