@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, model_validator
 
 from api.idempotency import IdempotentRoute
 from api.problems import problems
@@ -15,15 +15,13 @@ from triage.cases.values import Circumstances, Filters, SearchResult
 from triage.conversation import last_customer_message
 from triage.errors import TooLarge
 from triage.messages.clean import clean
-from triage.messages.posted import MAX_TEXT, Line, Name, Said, Shape, Time, Whole
+from triage.messages.posted import MAX_TEXT, Level, Line, Name, Said, Shape, Stars, Time, whole
 from triage.messages.values import Channel
 from triage.scoring.values import FAILURES
 
 router = APIRouter(tags=["cases"], route_class=IdempotentRoute)
+Limit = Annotated[int, Field(ge=1, le=50), BeforeValidator(whole)]
 Failure = Literal[FAILURES]  # type: ignore[valid-type]  # the codes stand in one place
-
-
-Level = Annotated[Whole, Field(ge=0, le=4)]
 
 
 class FiltersBody(Shape):
@@ -49,7 +47,7 @@ class SearchBody(Shape):
     text: Said | None = None
     conversation_id: Name | None = None
     filters: FiltersBody = Field(default_factory=FiltersBody)
-    limit: Whole = Field(5, ge=1, le=50)
+    limit: Limit = 5
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SearchBody":
@@ -73,7 +71,7 @@ class CaseBody(Shape):
     remedy: Name | None = None
     cost: StrictFloat | None = Field(None, ge=0, le=1e9)
     currency: Annotated[str, Field(pattern="^[A-Z]{3,5}$")] | None = None
-    csat: Annotated[Whole, Field(ge=1, le=5)] | None = None
+    csat: Stars | None = None
     reopened: StrictBool | None = None
     kept: StrictBool | None = None
     accepted: StrictBool | None = None

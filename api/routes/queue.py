@@ -13,7 +13,7 @@ from api.security import Reader, Svc, Worker
 from api.views import ConversationView, QueuePage, conversation_view, queue_item
 from triage import queue, resolving
 from triage.errors import NotFound
-from triage.messages.posted import Line, Name, Shape, Time, Whole
+from triage.messages.posted import Line, Name, Shape, Time, Version
 from triage.messages.values import Channel, Tier
 from triage.store.repositories.conversations import Conversations, QueueFilters
 
@@ -21,9 +21,7 @@ router = APIRouter(tags=["queue"], route_class=IdempotentRoute)
 
 
 class Act(Shape):
-    version: Annotated[Whole, Field(ge=0, le=2**31)] | None = Field(
-        None, description="The version you saw; a stale one is a 409."
-    )
+    version: Version | None = Field(None, description="The version you saw; a stale one is a 409.")
 
 
 class SnoozeBody(Act):

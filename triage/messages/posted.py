@@ -37,7 +37,7 @@ def _written_out(value: object) -> object:
     return value
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """JSON knows one kind of number: 4.0 is a whole one; true is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a whole number")
@@ -53,7 +53,9 @@ Time = Annotated[
     Field(ge=datetime(1990, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with a zone, 1990 to 2199."}),
 ]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Level = Annotated[int, Field(ge=0, le=4), BeforeValidator(whole)]
+Stars = Annotated[int, Field(ge=1, le=5), BeforeValidator(whole)]
+Version = Annotated[int, Field(ge=0, le=2**31), BeforeValidator(whole)]
 SEEN = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
 """Something that shows: no language's idea of white space."""
 Said = Annotated[str, StringConstraints(pattern=SEEN), AfterValidator(_storable)]
