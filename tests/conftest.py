@@ -25,7 +25,6 @@ from triage.store.engine import Store, make_private
 from triage.store.migrate import migrate
 from triage.store.tables import Organisation
 
-
 pytest_plugins = ["serving"]
 
 
