@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NewType
 
-from sqlalchemy import event, make_url
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from triage.config import Settings
+from triage.store import sqlite
 
 ReadSession = NewType("ReadSession", AsyncSession)
 """A session that only reads: pages and lists."""
@@ -31,11 +32,12 @@ class Store:
         options: dict[str, Any] = {}
         if self.is_sqlite:
             make_private(Path(url.database or ""))
+            options = {"connect_args": {"async_creator_fn": sqlite.connect}}
         else:
             options = {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if self.is_sqlite:
-            _prepare_sqlite(self.engine, settings.synchronous)
+            sqlite.prepare(self.engine, settings.synchronous)
         # SQLite has one writer at a time: queue here, in order, rather than in its polling busy handler.
         self._writing = asyncio.Semaphore(1 if self.is_sqlite else 30)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
@@ -70,25 +72,3 @@ def make_private(file: Path) -> None:
     """Makes the folder (0700) and the file (0600) of an embedded database."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600, exist_ok=True)
-
-
-def _prepare_sqlite(engine: AsyncEngine, synchronous: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _: object) -> None:
-        # Transactions begin where we say so (below), not where the driver guesses.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "busy_timeout=10000",  # first: turning a new file to WAL waits for another process that does so, too
-            "journal_mode=WAL",
-            "foreign_keys=ON",
-            f"synchronous={synchronous}",
-            "secure_delete=ON",  # erased text is overwritten, not only unlinked
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
