@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from datetime import datetime
+from typing import Any
 
 from triage.cases.similar import circumstances_of, similar_cases
 from triage.cases.values import Filters, SearchResult
@@ -13,8 +13,10 @@ from triage.messages.values import Incoming
 from triage.scoring.score import score_all_async
 from triage.scoring.values import Score
 from triage.service import Service
+from triage.store.engine import WriteSession
 from triage.store.repositories.conversations import Conversations
 from triage.store.repositories.drafts import Drafts, FollowUps
+from triage.store.repositories.live import Events
 from triage.store.repositories.messages import Messages
 from triage.store.tables import Conversation, ConversationEvent, Customer, Draft, FollowUp, Message, Priority
 
@@ -39,7 +41,7 @@ class OpenConversation:
 
 
 async def current(
-    session: AsyncSession, organisation_id: str, conversation_id: str, version: int | None
+    session: WriteSession, organisation_id: str, conversation_id: str, version: int | None
 ) -> Conversation:
     """The conversation, locked until the transaction ends. NotFound; StaleVersion where `version` is not the newest."""
     conversation = await Conversations(session, organisation_id).get(conversation_id, lock=True)
@@ -48,6 +50,15 @@ async def current(
     if version is not None and version != conversation.version:
         raise StaleVersion(f"The conversation has moved on to version {conversation.version}; read it again.")
     return conversation
+
+
+async def change(session: WriteSession, conversation: Conversation, now: datetime, **values: Any) -> None:
+    """Writes `values` and the next version, and tells live pages. StaleVersion where somebody else was faster."""
+    organisation_id = conversation.organisation_id
+    if not await Conversations(session, organisation_id).change(conversation.id, conversation.version, now, **values):
+        raise StaleVersion("The conversation has just moved on; read it again.")
+    Events(session, organisation_id).add("queue.changed", now, conversation_id=conversation.id)
+    await session.refresh(conversation)
 
 
 async def last_customer_message(

@@ -10,31 +10,29 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from triage.errors import Conflict, Invalid
 from triage.messages.automatic import machine_reason
 from triage.messages.clean import clean
 from triage.messages.html import render
-from triage.messages.posted import MAX_TEXT, PostedMessage, sent
+from triage.messages.posted import AHEAD, MAX_TEXT, PostedMessage, sent
 from triage.messages.values import Incoming
 from triage.priority import Facts, prioritise, stand
+from triage.resolving import learn_outcome
 from triage.scoring.score import score_all_async
 from triage.scoring.values import Score
 from triage.service import Service
 from triage.store.engine import WriteSession
-from triage.store.repositories.conversations import Conversations
+from triage.store.repositories.conversations import LOST_RACE, Conversations
 from triage.store.repositories.drafts import Drafts
 from triage.store.repositories.live import Events
 from triage.store.repositories.messages import Messages
 from triage.store.repositories.people import People
 from triage.store.tables import Conversation, Customer, Message, Priority
 
-AHEAD = timedelta(hours=1)
-"""A sender's clock may be this far ahead of ours; more is a mistake worth telling."""
 BACKFILL = timedelta(days=7)
 """A message older than this when it arrives is history: scored and stored, never drafted for."""
 RECENT = timedelta(days=7)
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +67,18 @@ async def ingest(service: Service, organisation_id: str, posted: PostedMessage, 
     if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
         return first
     read = await _read(service, posted, fingerprint, now)
-    try:
-        async with service.store.write() as session:
-            written = await _write(session, organisation_id, posted, read, actor, now)
-    except IntegrityError:
-        # Lost a race: on this message (answer as the winner did) or on its customer or conversation (once more).
-        if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
-            return first
-        async with service.store.write() as session:
-            written = await _write(session, organisation_id, posted, read, actor, now)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            async with service.store.write() as session:
+                written = await _write(session, organisation_id, posted, read, actor, now)
+            break
+        except LOST_RACE:
+            # Lost a race: on this message (answer as the winner did), or on its customer or conversation, which
+            # another message made or an erasure took away (once more).
+            if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
+                return first
+            if not tries_left:
+                raise
     if written.draft_id:
         service.enqueue_draft(organisation_id, written.draft_id, 1)
     return Ingested(written.answer(), True, written.message.conversation_id)
@@ -248,7 +249,7 @@ async def _conversation(
             owner_id=owner.id if owner else None,
             status="answered",  # until a customer's message opens it
             version=0,
-            prior_failure=await conversations.had_failure(customer.id, None),
+            prior_failure=await conversations.had_failure(customer.id),
             created_at=now,
             updated_at=now,
         )
@@ -299,7 +300,9 @@ async def _customer_wrote(
         created_at=now,
     )
     if conversation.status == "resolved":
-        conversations.add_event(conversation.id, "reopened", "customer", now, {"message_id": message.id})
+        told = {"message_id": message.id} | ({"lowered": standing.lowered} if standing.lowered else {})
+        conversations.add_event(conversation.id, "reopened", "customer", now, told)
+        await learn_outcome(session, organisation_id, conversation.id)
         conversation.resolved_at = None
     if conversation.act_by != standing.act_by:
         conversation.warned_at = None

@@ -1,7 +1,7 @@
 """The shape in which a helpdesk gives us a message or an event: the body of POST /v1/messages and its siblings."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -20,6 +20,8 @@ from pydantic import (
 from triage.messages.values import MAX_TEXT, Author, Channel, Tier
 
 MAX_HTML = 1_000_000
+AHEAD = timedelta(hours=1)
+"""A sender's clock may be this far ahead of ours; more is a mistake worth telling."""
 
 
 def _storable(value: str) -> str:

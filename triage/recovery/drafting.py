@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from triage.cases.articles import find_articles
 from triage.cases.similar import circumstances_of, similar_cases
 from triage.cases.values import Filters
+from triage.conversation import change, current
 from triage.errors import Conflict, Invalid, NotFound, StaleVersion
 from triage.keys import Principal
 from triage.messages.clean import clean
@@ -49,7 +50,10 @@ async def make_draft(service: Service, organisation_id: str, draft_id: str) -> N
         row = await Drafts(session, organisation_id).get(draft_id)
     if row is None or row.status != "due":
         return
-    situation, cleaned = await situation_of(service, organisation_id, row)
+    try:
+        situation, cleaned = await situation_of(service, organisation_id, row)
+    except NotFound:
+        return  # erased by now
     drafter = service.drafters[row.request.get("engine") or service.settings.drafter]
     draft = await asyncio.to_thread(drafter.draft, situation)
     now = service.clock()
@@ -116,9 +120,8 @@ async def request_draft(service: Service, who: Principal, conversation_id: str, 
         raise Invalid(f"No engine {request.engine!r} here; there is {', '.join(service.drafters)}.", pointer="/engine")
     now = service.clock()
     async with service.store.write() as session:
-        conversation = await Conversations(session, who.organisation_id).get(conversation_id)
-        if conversation is None:
-            raise NotFound("There is no such conversation.")
+        # Locked: a message that comes in meanwhile waits, and then makes this draft stale.
+        conversation = await current(session, who.organisation_id, conversation_id, None)
         written = await Messages(session, who.organisation_id).of_conversation(conversation_id)
         message = next((m for m in reversed(written) if m.author == "customer" and not m.machine), None)
         if message is None:
@@ -189,18 +192,16 @@ async def accept(
 
 async def _answer(session: WriteSession, service: Service, who: Principal, row: DraftRow) -> None:
     """Closes the draft and stops the clock; a message in between has made the draft stale, so it is not ready."""
-    now, conversations = service.clock(), Conversations(session, who.organisation_id)
+    now = service.clock()
+    # The conversation before its draft, in the order of everybody who writes both: else two could wait for each other.
+    conversation = await current(session, who.organisation_id, row.conversation_id, None)
     if not await Drafts(session, who.organisation_id).close(row.id, "accepted"):
         raise StaleVersion("The conversation has just moved on, or a colleague was faster; read it again.")
-    conversation = await conversations.get(row.conversation_id, lock=True)
-    if conversation is None:
-        raise NotFound("The conversation of this draft is gone.")
-    answered = {"status": "answered", "act_by": None, "waiting_since": None, "snoozed_until": None}
-    await conversations.change(conversation.id, conversation.version, now, **answered)
-    conversations.add_event(conversation.id, "replied", who.actor, now, {"draft_id": row.id})
-    events = Events(session, who.organisation_id)
-    events.add("draft.accepted", now, conversation_id=conversation.id, draft_id=row.id)
-    events.add("queue.changed", now, conversation_id=conversation.id)
+    status = "resolved" if conversation.status == "resolved" else "answered"
+    await change(session, conversation, now, status=status, act_by=None, waiting_since=None, snoozed_until=None)
+    told = {"draft_id": row.id}
+    Conversations(session, who.organisation_id).add_event(conversation.id, "replied", who.actor, now, told)
+    Events(session, who.organisation_id).add("draft.accepted", now, conversation_id=conversation.id, draft_id=row.id)
 
 
 async def dismiss(service: Service, who: Principal, draft_id: str, reason: str) -> DraftRow:
@@ -208,8 +209,10 @@ async def dismiss(service: Service, who: Principal, draft_id: str, reason: str) 
     row = await read_draft(service, who.organisation_id, draft_id)
     now = service.clock()
     async with service.store.write() as session:
-        if not await Drafts(session, who.organisation_id).close(draft_id, "dismissed", reason):
-            raise _refusal(row.status)
+        drafts = Drafts(session, who.organisation_id)
+        if not await drafts.close(draft_id, "dismissed", reason):
+            newest = await drafts.get(draft_id)
+            raise _refusal(newest.status if newest else "gone")
         Conversations(session, who.organisation_id).add_event(
             row.conversation_id, "draft_dismissed", who.actor, now, {"draft_id": draft_id, "reason": reason}
         )

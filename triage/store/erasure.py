@@ -134,6 +134,9 @@ async def erase_customer(
     One audit event stays, with ids only. NotFound when the organisation has no such customer.
     """
     await _must_exist(session, organisation_id, customer_id)
+    # Conversations first, in the order of everybody who writes them and what hangs on them.
+    theirs = _rows_of(Table.metadata.tables["conversation"], organisation_id, customer_id)
+    await session.execute(select(Conversation.id).where(theirs).order_by(Conversation.id).with_for_update())
     answers = await _answers_naming(session, organisation_id, customer_id)
     counts: dict[str, int] = {}
     for table in reversed(list(_reached_tables())):  # children before their parents

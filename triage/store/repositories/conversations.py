@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
 from triage.ids import new_id
 from triage.priority import Priority as PriorityValue
@@ -15,6 +17,9 @@ from triage.scoring.values import Score
 from triage.store.repositories.messages import Messages
 from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, User
 from triage.store.tables import Score as ScoreRow
+
+LOST_RACE = (IntegrityError, StaleDataError)
+"""What a writer meets when another has made, or taken away, the row that it was about to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,14 @@ class Conversations:
         self.organisation_id = organisation_id
 
     async def get(self, conversation_id: str, *, lock: bool = False) -> Conversation | None:
-        """`lock` keeps others from writing it until the transaction ends (PostgreSQL; SQLite has one writer)."""
+        """`lock` keeps others from writing it until the transaction ends (PostgreSQL; SQLite has one writer).
+
+        Rows that only point to it may still be written: whoever writes some of those first waits for nobody here.
+        """
         found = select(Conversation).where(
             Conversation.organisation_id == self.organisation_id, Conversation.id == conversation_id
         )
-        return await self.session.scalar(found.with_for_update() if lock else found)
+        return await self.session.scalar(found.with_for_update(key_share=True) if lock else found)
 
     async def by_external_id(self, source: str, external_id: str, *, lock: bool = False) -> Conversation | None:
         found = select(Conversation).where(
@@ -59,7 +67,7 @@ class Conversations:
             Conversation.source == source,
             Conversation.external_id == external_id,
         )
-        return await self.session.scalar(found.with_for_update() if lock else found)
+        return await self.session.scalar(found.with_for_update(key_share=True) if lock else found)
 
     async def customer(self, customer_id: str) -> Customer | None:
         return await self.session.scalar(
@@ -102,8 +110,8 @@ class Conversations:
         )
         return count or 0
 
-    async def had_failure(self, customer_id: str, other_than: str | None) -> bool:
-        """Whether another conversation of this customer was about a service failure."""
+    async def had_failure(self, customer_id: str) -> bool:
+        """Whether one of this customer's conversations was about a service failure."""
         newest = await self.session.scalars(
             select(ScoreRow.failure)
             .join(Message, Message.id == ScoreRow.message_id)
@@ -111,7 +119,6 @@ class Conversations:
             .where(
                 ScoreRow.organisation_id == self.organisation_id,
                 Conversation.customer_id == customer_id,
-                Conversation.id != (other_than or ""),
             )
             .order_by(ScoreRow.created_at.desc())
             .limit(20)
@@ -270,10 +277,19 @@ class Conversations:
         ]
 
     async def _newest_priorities(self, conversation_ids: Sequence[str]) -> dict[str, Priority]:
+        # One look into the index for each, however long the conversation.
+        newest = (
+            select(Priority.id)
+            .where(Priority.organisation_id == self.organisation_id, Priority.conversation_id == Conversation.id)
+            .order_by(Priority.created_at.desc(), Priority.id.desc())
+            .limit(1)
+            .correlate(Conversation)
+            .scalar_subquery()
+        )
         rows = await self.session.scalars(
             select(Priority)
-            .where(Priority.organisation_id == self.organisation_id, Priority.conversation_id.in_(conversation_ids))
-            .order_by(Priority.created_at, Priority.id)
+            .join(Conversation, Priority.id == newest)
+            .where(Conversation.organisation_id == self.organisation_id, Conversation.id.in_(conversation_ids))
         )
         return {p.conversation_id: p for p in rows}
 
