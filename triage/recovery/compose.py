@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import prompts
@@ -75,7 +75,11 @@ class Composer:
         p = plan(situation)
         writer = _Writer(situation, p)
         tone = prompts.load("tones").data.get(situation.tone or "", {})
-        pieces = [x for x in writer.write() if x.section not in tone.get("without", ())]
+        without = {*tone.get("without", ())}
+        pieces = writer.write()
+        if not writer.options:  # then the next step is all that there is to hold on to
+            without.discard("next_steps")
+        pieces = [x for x in pieces if x.section not in without]
         limit = WORD_LIMITS[situation.channel]
         while sum(len(x.text.split()) for x in pieces) > limit and (spare := _least(pieces)):
             pieces.remove(spare)
@@ -88,7 +92,7 @@ def _least(pieces: list[_Piece]) -> _Piece | None:
         for piece in reversed(pieces):
             if piece.section == section:
                 return piece
-    for kind in ("message", "order"):
+    for kind in ("order", "message"):
         for piece in reversed(pieces):
             if piece.section == "restate" and piece.claims and piece.claims[0].source.kind == kind:
                 return piece
@@ -202,39 +206,74 @@ class _Writer:
     # ---- bodies
 
     def _failure(self) -> list[_Piece]:
-        out = [*self._sorry(), *self._restated(), *self._recorded(), self._owned()]
+        out = [*self._sorry(), *self._waited(), *self._restated(), *self._recorded(), *self._dated()]
         offered = self._offered()
+        if self.p.article:
+            text = " ".join(self.p.answer)
+            claims = [Claim(text, Source("article", ref=self.p.article.id))]
+            out.append(_Piece("answer", text, claims, paragraph=not self.short))
+        elif not offered:
+            out.append(self._owned())
         if not offered and self.p.kind == "limited":
             offered = [_Piece("options", self.choice.of(self.apology["offer"]["nothing"]))]
         if offered:
             offered[0].paragraph = not self.short
-        out += offered
-        out += self._question()
-        if not self.short and self.options and self.p.kind == "failure":
-            out.append(_Piece("next_steps", self.choice.of(self.apology["next"]["email"]), paragraph=True))
-            out.append(_Piece("follow_up", self.choice.of(self.apology["follow_up"]["frame"])))
+        asked = self._question()
+        return [*out, *offered, *asked, *self._onward(bool(asked))]
+
+    def _onward(self, asked: bool) -> list[_Piece]:
+        """What the customer can hold on to beside an offer: who does what until when."""
+        out: list[_Piece] = []
+        words = self.apology["next"]
+        if asked:
+            if self.short:
+                return out
+            out.append(_Piece("next_steps", self.choice.of(words["email" if self.options else "answer"])))
+            if self.options:
+                out.append(_Piece("follow_up", self.choice.of(self.apology["follow_up"]["frame"])))
+        elif self.p.wish:
+            frame = self.choice.of(words["wish"])
+            out.append(_Piece("next_steps", sentence(frame.format(clause=self.p.wish.turned)), [_claim(self.p.wish)]))
+        else:
+            urgent = self.s.score.urgency.index >= 4 and not self.s.score.abstained
+            key = "applied" if self.p.article else "urgent" if urgent else "short" if self.short else "open"
+            out.append(_Piece("next_steps", self.choice.of(words[key])))
+        if out:
+            out[0].paragraph = not self.short
         return out
+
+    def _dated(self) -> list[_Piece]:
+        """A day to come that our records name."""
+        if not self.p.due:
+            return []
+        text = self._frame("due").format(what=self.p.due.what, day=self.p.due.day)
+        return [_Piece("next_steps", sentence(text), [Claim(text, Source("order", ref=self.p.due.key))])]
+
+    def _waited(self) -> list[_Piece]:
+        """Our silence, where the customer wrote before this and nobody answered; lines of a chat are one message."""
+        count = self.p.unanswered
+        if not count or (self.short and count < 2):
+            return []
+        words = self.apology["waited"]
+        said = words["one" if count == 1 else "chat" if self.short else "more"]
+        number = _COUNTED[count] if count < len(_COUNTED) else str(count)
+        text = self.choice.of(said).format(count=number)
+        return [_Piece("apologise", text, [Claim(text, Source("history", ref=f"{count} unanswered"))])]
 
     def _answer(self) -> list[_Piece]:
         p, words = self.p, self.words
         out = [_Piece("acknowledge", self.choice.of(words["thanks"][p.tone]))]
-        told = [*p.problems, *p.others]
-        told.sort(key=lambda c: c.start)
-        frames = words["noted"]["praise" if p.tone == "praise" else "frame"]
-        most = 2 if self.short else 3
+        if p.tone in ("thanks", "consent"):
+            return out
+        told = sorted([*p.problems, *p.others], key=lambda c: c.start)
+        praised = p.tone == "praise"
+        frames = words["noted"]["praise" if praised else "frame"]
+        most = 0 if self.s.channel == "social" else 3 if praised and not self.short else 2
         if p.article:
             most = 0 if self.short else 1
-        for c in told[: most if p.tone != "praise" else 3]:
+        for c in [c for c in told if not praised or "problem" not in c.kinds][:most]:
             out.append(self._framed("restate", self.choice.of(frames), c))
-        if p.fragments and self.short and not p.article:
-            out.append(
-                _Piece(
-                    "restate",
-                    f"You write of {_series([c.turned for c in p.fragments])}.",
-                    [_claim(c) for c in p.fragments],
-                )
-            )
-        if p.asked and not (p.article and self.short):
+        if p.asked and not (p.article and self.short) and self.s.channel != "social":
             out.append(self._framed("restate", self.choice.of(self.apology["asked"]["frame"]), p.asked))
         if p.article:
             text = " ".join(p.answer)
@@ -242,19 +281,23 @@ class _Writer:
                 _Piece("answer", text, [Claim(text, Source("article", ref=p.article.id))], paragraph=not self.short)
             )
         for r in p.records:
-            text = sentence(r.text)
-            out.append(
-                _Piece(
-                    "answer",
-                    text,
-                    [Claim(r.text, Source("order", ref=r.key))],
-                    paragraph=not self.short and not p.article,
-                )
-            )
+            claims = [Claim(r.text, Source("order", ref=r.key))]
+            out.append(_Piece("answer", sentence(r.text), claims, paragraph=not self.short and not p.article))
         offered = self._offered()
         if offered:
             offered[0].paragraph = not self.short
-        return [*out, *offered, *self._question()]
+        answered = [*out, *offered, *self._question()]
+        if praised:
+            passed = self.options or "?" in self.s.text
+            return answered if passed else [*answered, _Piece("next_steps", self.choice.of(words["passed_on"]))]
+        if p.article or p.records or offered:
+            return answered
+        if p.wish and p.tone == "question":
+            frame = self.choice.of(self.apology["next"]["wish"])
+            said = _Piece("next_steps", sentence(frame.format(clause=p.wish.turned)), [_claim(p.wish)])
+            return [*answered, *self._dated(), said]
+        held = words["held"]["idea" if p.tone == "idea" else "short" if self.short else "question"]
+        return [*answered, *self._dated(), _Piece("next_steps", self.choice.of(held))]
 
     def _public(self) -> list[_Piece]:
         out = self._sorry()[:1]
@@ -272,26 +315,36 @@ class _Writer:
         return [*out, *offered, _Piece("ask", self.choice.of(self.words["invite"][key]))]
 
     def _safety(self) -> list[_Piece]:
-        out = []
-        sheet = next((str(v) for k, v in self.s.order.items() if "safety" in k and isinstance(v, str)), None)
+        words, first = self.words, self.words["first"]
+        key, sheet = next(((k, v) for k, v in self.s.order.items() if "safety" in k and isinstance(v, str)), ("", ""))
         steps = _for_the_customer(sheet) if sheet else ""
-        claims = [Claim(steps, Source("order", ref="safety_sheet"))] if steps else []
+        claims = [Claim(steps, Source("order", ref=key))] if steps else []
+        topic = next((x for x in words["topic"] if x["name"] == self.p.danger), None)
+        if not steps and self.p.article and topic:
+            steps = " ".join(self.p.answer)
+            claims = [Claim(steps, Source("article", ref=self.p.article.id))]
         if self.p.life:
-            out.append(_Piece("safety", self.words["first"]["life"][0].format(steps=steps).strip(), claims))
+            out = [_Piece("safety", first["life"][0].format(steps=steps).strip(), claims)]
         elif steps:
-            out.append(_Piece("safety", self.choice.of(self.words["first"]["sheet"]).format(steps=steps), claims))
+            out = [_Piece("safety", self.choice.of(first["sheet"]).format(steps=steps), claims)]
         else:
-            out.append(_Piece("safety", self.choice.of(self.words["first"]["plain"])))
-        recorded = [] if steps else self._recorded()
-        out += [*recorded, *self._sorry(), *self._restated()]
+            told = topic["steps"] if topic else self.choice.of(first["plain"])
+            if self.short:  # the first two sentences are what to do first
+                told = " ".join(re.split(r"(?<=[.!])\s+", told)[:2])
+            out = [_Piece("safety", told)]
+        sorry = self._sorry()
+        sorry[0].paragraph = not self.short
+        out += [*([] if sheet else self._recorded()), *sorry, *self._restated()]
         offered = self._offered()
         if offered:
             offered[0].paragraph = not self.short
-        return [*out, *offered]
+            return [*out, *offered]
+        ring = self.choice.of(words["next"]["ring"])
+        return [*out, _Piece("next_steps", ring, paragraph=not self.short)]
 
     def _receipt(self) -> list[_Piece]:
         matter = self.p.restricted or "other"
-        spans = [f for f in self.p.facts.of("number") if any(ch.isdigit() for ch in f.text)]
+        spans = [f for f in self.p.facts.of("number") if any(ch.isdigit() for ch in f.text) and f.text[0] != "0"]
         known = str(self.s.order.get("number", "")).split()[-1:]
         mentioned = [f.text for f in spans[:2]] + [n for n in known if n in self.s.text]
         reference = ", ".join(dict.fromkeys(mentioned))
@@ -375,7 +428,9 @@ class _Writer:
     # ---- parts
 
     def _sorry(self) -> list[_Piece]:
-        named = self.p.problems
+        named = [_subject_named(c, self.p.thing) for c in self.p.problems]
+        if self.p.kind == "safety":  # only for what we did; the rest is said back below
+            named = [c for c in named if re.match(r"(?:we|our)\b", c.turned)]
         words = self.words["sorry"] if "one" in self.words.get("sorry", {}) else self.apology["sorry"]
         if len(named) == 2 and "two" in words:
             frame = self.choice.of(words["two"])
@@ -389,7 +444,9 @@ class _Writer:
             return [
                 _Piece("apologise", self.choice.of(words["about"]).format(thing=_the(first.turned)), [_claim(first)])
             ]
-        if self.p.thing and self.p.kind != "safety":
+        if self.p.kind == "safety":
+            return [_Piece("apologise", self.choice.of(self.words["sorry"]["plain"]))]
+        if self.p.thing:
             return [_Piece("apologise", self.choice.of(words["thing"]).format(thing=self.p.thing))]
         known = self.s.score.known_failure or ""
         return [_Piece("apologise", self.choice.of(self.apology["sorry_for"].get(known, words["nothing"])))]
@@ -402,7 +459,11 @@ class _Writer:
             listed = _series([c.turned for c in spare])
             out.append(_Piece("restate", self._frame("fragments").format(list=listed), [_claim(c) for c in spare]))
         waiting: list[Clause] = []
-        for c in self.p.others:
+        others = self.p.others
+        if self.p.kind == "safety":
+            unsaid = [c for c in self.p.problems if not re.match(r"(?:we|our)\b", c.turned)]
+            others = tuple(sorted((*others, *unsaid), key=lambda c: c.start))
+        for c in others:
             if "occasion" in c.kinds and _OCCASION.search(c.turned):
                 out += self._joined(waiting)
                 waiting = []
@@ -437,12 +498,13 @@ class _Writer:
         return " ".join([*(str(v) for v in self.s.order.values()), *(t.text for t in self.s.history)])
 
     def _recorded(self) -> list[_Piece]:
-        if not self.p.records:
-            return []
-        text = "; ".join(r.text for r in self.p.records)
-        frame = self.choice.of(self.apology["records"]["frame"])
-        claims = [Claim(r.text, Source("order", ref=r.key)) for r in self.p.records]
-        return [_Piece("restate", frame.format(facts=text.rstrip(".")), claims)]
+        """One fact of our records in a sentence of its own; a second one where there is room."""
+        out: list[_Piece] = []
+        for r in self.p.records[: 1 if self.short else 2]:
+            key = "frame" if not out else "more"
+            text = self.choice.of(self.apology["records"][key]).format(facts=r.text.rstrip("."))
+            out.append(_Piece("restate", sentence(text), [Claim(r.text, Source("order", ref=r.key))]))
+        return out
 
     def _owned(self) -> _Piece:
         return _Piece("own", self.choice.of(self.apology["own"]["limited" if self.p.kind == "limited" else "failure"]))
@@ -454,11 +516,21 @@ class _Writer:
         out: list[_Piece] = []
         for d in self.p.offers if offers is None else offers:
             label = _shortened(d.remedy.label) if self.p.kind == "public" else d.remedy.label
-            form, np = ("tell", label) if foreign(self.s) else phrase(label)
-            value = _value(d)
+            form, np = ("tell", label) if foreign(self.s) and not _english(label) else phrase(label)
+            value = _value(d, self.s)
             if not (self.short and len(self.p.offers) > 2):
                 np += _details(d, value, self.s)
             words = self.apology["offer"]
+            if d.remedy.needs_approval and out and out[-1].unsure:  # one sentence for all that another must allow
+                np = f"to {np}" if form == "do" else np
+                self._option(d, np, value)
+                last = out[-1]
+                out[-1] = replace(
+                    last,
+                    text=f"{last.text.rstrip('.')}, and {np}.",
+                    claims=[*last.claims, Claim(np, Source("policy", ref=d.remedy.id))],
+                )
+                continue
             if d.remedy.needs_approval:
                 frame = self.choice.of(words["approval"])
                 np = f"to {np}" if form == "do" else np
@@ -485,6 +557,8 @@ class _Writer:
 
     def _question(self) -> list[_Piece]:
         words = self.apology["question"]
+        if self.p.evidence:
+            return [_Piece("ask", self.choice.of(words["evidence"]).format(thing=self.p.evidence))]
         if self.p.number_unknown and self.p.kind == "failure":
             return [_Piece("ask", self.choice.of(words["number"]))]
         open_ = [o for o in self.options if not o.needs_approval]
@@ -495,12 +569,23 @@ class _Writer:
         return []
 
     def _greeting(self) -> str:
+        formal = self.p.kind == "restricted" or self.tone.get("full_name", False) or bool(_FORMAL.match(self.s.text))
+        name = self._called() or addressed(self.s.customer.name, formal=formal)
         if self.s.brand.greeting and not self.short:
-            return self.s.brand.greeting.replace("{name}", self.s.customer.name or "")
-        name = addressed(self.s.customer.name, formal=self.p.kind == "restricted" or self.tone.get("full_name", False))
+            text = self.s.brand.greeting.replace("{name}", name or "")
+            return re.sub(r"\s+(?=[,!.]|$)", "", text)
         words = self.apology["greeting"]
         key = "chat" if self.short else "email"
         return self.choice.of(words[key if name else f"{key}_nameless"]).format(name=name)
+
+    def _called(self) -> str | None:
+        """Returns how our last reply called this customer: "Ms Straker"."""
+        own = (self.s.customer.name or "").lower()
+        for turn in reversed(self.s.history):
+            m = _SALUTED.match(turn.text) if turn.role == "agent" else None
+            if m and not _TITLED.match(own) and any(w.lower() in own for w in m[1].split() if len(w) > 2):
+                return str(m[1])
+        return None
 
     def _close(self) -> _Piece:
         signature = self.s.agent.signature or self.s.agent.name
@@ -514,6 +599,10 @@ class _Writer:
         return _Piece("close", "\n".join(lines), paragraph=True)
 
 
+_SALUTED = re.compile(r"\s*(?:Dear|Hello|Hi) ((?:(?:Mr|Mrs|Ms|Miss|Mx|Dr)\.? )?[^\W\d_][\w'’-]*(?: [\w'’-]+)?)\s*[,!]")
+_TITLED = re.compile(r"(?:mr|mrs|ms|miss|mx|dr|prof)\b")
+_FORMAL = re.compile(r"\s*(?:Dear (?:Sirs?|Madam|Mr|Mrs|Ms)\b|To whom it may concern)", re.I)
+_COUNTED = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PRIVATE = re.compile(r"\b(?:private|privately|direct|directly|DM)\b", re.I)
 
 
@@ -525,9 +614,25 @@ _OCCASION = re.compile(
 )
 
 
+def _subject_named(c: Clause, thing: str | None) -> Clause:
+    """Returns the clause with what it is about in place of a bare "it": "your lamp flickers"."""
+    m = re.match(r"it (?=(?:still |just |now |never |keeps? )?(?!is\b|was\b|has been\b)\w+)", c.turned)
+    if not (m and thing) or thing.endswith("s"):
+        return c
+    return replace(c, turned=f"{thing} {c.turned[m.end() :]}")
+
+
 def _on(day: str) -> str:
     day = day[0].lower() + day[1:]
     return day if re.match(r"(?:on|since|by|until|at|in|from|before|after)\b", day) else f"on {day}"
+
+
+def _english(label: str) -> bool:
+    words = {w.lower() for w in re.findall(r"[^\W\d_]+", label)}
+    return bool(words & _ENGLISH) and label.isascii()
+
+
+_ENGLISH = frozenset("the of your our and with for at by from free full refund new one call".split())
 
 
 def _shortened(label: str) -> str:
@@ -696,8 +801,21 @@ def money(value: Money) -> str:
     return f"{digits} {value.currency if len(value.currency) == 3 else value.currency.lower()}"
 
 
-def _value(d: Decision) -> Money | None:
-    return d.remedy.max
+_WHOLE = re.compile(r"\brefund of (?:the|your) (order|item|box|purchase)\b", re.I)
+
+
+def _value(d: Decision, s: Situation) -> Money | None:
+    """Returns the most that may be offered: for a refund of the order never more than was paid."""
+    limit, paid = d.remedy.max, s.order.get("amount")
+    whole = _WHOLE.search(d.remedy.label)
+    if whole and whole[1] == "order" and "item" in s.order and not s.order.get("items"):
+        whole = None  # the amount may be that of the one item
+    if limit is None or not whole or s.order.get("currency") != limit.currency:
+        return limit
+    try:
+        return limit if Decimal(str(paid)) >= Decimal(limit.amount) else Money(str(paid), limit.currency)
+    except InvalidOperation:
+        return limit
 
 
 _STILL_OPEN = re.compile(

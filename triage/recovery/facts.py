@@ -389,7 +389,7 @@ def _predicate(word: str, between: list[str], bare: bool) -> bool:
 
 _NO_SUBJECT = frozenset("twice again just even only finally almost never upon per bottom".split())
 _PARTICIPLE_LIKE = frozenset(
-    "found lost sent made kept left put cut paid bought brought held sold bent split spent set hit".split()
+    "found lost sent made kept left put cut paid bought brought held sold bent split spent set hit meant".split()
 )
 _SUBJECTS = frozenset(
     "i we you he she it they there my your our the his her its nobody nothing their this that".split()

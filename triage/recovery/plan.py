@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import prompts
 from triage.cases.values import Article
 from triage.recovery.facts import Clause, Facts, extract
 from triage.recovery.policy import Decision, decide, is_goodwill, smallest_adequate
+from triage.recovery.turn import odd
 from triage.recovery.values import Kind, SectionName, Situation
 from triage.recovery.words import (
     ADVERBS,
@@ -23,11 +25,11 @@ from triage.recovery.words import (
     content_stems,
     is_verb,
 )
-from triage.scoring.values import NOT_FAILURES
+from triage.scoring.values import NOT_FAILURES, SURE
 
 Restricted = Literal["legal", "regulator", "press", "injury", "data", "chargeback", "other"]
 Lack = Literal["lookup", "unreadable", "two", "paid", "sent", "unclear", "vague"]
-Tone = Literal["question", "praise", "idea"]
+Tone = Literal["question", "praise", "idea", "thanks", "consent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,15 @@ class Record:
 
     key: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A day still to come that our records name: `what` is "the next van"."""
+
+    key: str
+    what: str
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,15 @@ class Plan:
     fragments: tuple[Clause, ...] = ()
     """Pieces without a verb that say what happened: "eleven e-mails", "broth in the bag"."""
     asked: Clause | None = None
+    wish: Clause | None = None
+    """What the customer asks for, where nothing can be offered yet: "you would like it collected"."""
+    evidence: str | None = None
+    """The one thing that would open a remedy, as "a photo"."""
+    due: Due | None = None
+    unanswered: int = 0
+    """Messages of the customer since our last reply, this one apart."""
+    danger: str | None = None
+    """The topic of prompts/safety.toml that the message is about."""
     life: bool = False
     """Somebody's life may be at risk: ask first."""
     suggest_sender: Literal["agent", "lead"] = "agent"
@@ -79,9 +99,10 @@ def plan(situation: Situation) -> Plan:
     decisions = tuple(decide(situation))
     kind, restricted, lack = _kind(situation, facts, decisions)
     failed = kind not in ("no_failure", "restricted", "holding")
-    offers = tuple(_offers(situation, decisions, kind, failed))
+    offers = tuple(_offers(situation, decisions, kind, failed, _tone(situation)))
     problems, others = restate(situation, facts, kind)
-    article, answer = _answer(situation) if kind == "no_failure" else (None, ())
+    answers = kind in ("no_failure", "safety") or (kind == "failure" and not offers)
+    article, answer = _answer(situation, kind) if answers else (None, ())
     return Plan(
         kind=kind,
         steps=_steps(kind),
@@ -96,10 +117,15 @@ def plan(situation: Situation) -> Plan:
         answer=answer,
         restricted=restricted,
         lack=lack,
-        tone=_tone(situation.text),
+        tone=_tone(situation),
         fragments=_fragments(situation, facts, kind, (*problems, *others)),
         asked=_asked(situation, facts, kind),
-        life=kind == "safety" and bool(_LIFE.search(situation.text)),
+        wish=_wish(facts) if not offers and kind in ("failure", "limited", "no_failure") else None,
+        evidence=_evidence(situation, decisions) if failed and not offers else None,
+        due=_due(situation) if kind in ("failure", "limited") or "?" in situation.text else None,
+        unanswered=_unanswered(situation),
+        danger=_danger(situation.text) if kind == "safety" else None,
+        life=kind == "safety" and _life(situation),
         number_unknown=_number_wanted(situation, decisions),
         suggest_sender="lead" if _severe(situation, facts) and failed else "agent",
         channel_advice=_channel_advice(situation, facts, kind, offers),
@@ -131,7 +157,8 @@ _LEGAL = re.compile(
     r"on behalf of my client|"
     r"issue proceedings|legal proceedings|without prejudice|llp|solicitors? for|attorneys? at law|court summons|"
     r"i have (?:instructed|hired) (?:a|my) (?:solicitor|lawyer|attorney)|my (?:solicitor|lawyer|"
-    r"attorney) (?:will|has|is))\b",
+    r"attorney) (?:will|has|is)|reference at (?:the|my) (?:solicitor|lawyer)\S*|"
+    r"(?:direct|address|send) all (?:further|future) (?:letters|correspondence))\b",
     re.I,
 )
 _REGULATOR = re.compile(
@@ -148,6 +175,8 @@ _PRESS = re.compile(
     re.I,
 )
 _INJURY = re.compile(
+    r"\b(?:hurt|injur\w*|bruis\w*|fell|broke)\b.{0,300}\b(?:our|my|your) insurers?\b|"
+    r"\b(?:taken|went|rushed|admitted) to (?:a&e|hospital|the er|casualty)\b.{0,600}\b(?:compensat\w+|damages|liab\w+)|"
     r"\b(?:(?:make|making|file|filing|bring|start) a claim (?:for|against)\b.{0,40}\b(?:injur\w*|accident|"
     r"hurt)|injury claim|claim for (?:\w+ ){0,2}injur\w+|"
     r"(?:injur\w+|broke \w+ (?:wrist|arm|leg|ankle|hip)|hospital)\b.{0,400}\b(?:your insurer|the insurer|"
@@ -176,7 +205,9 @@ _DANGER = re.compile(
     r"(?:lips?|throat|tongue|face) (?:is|are) swelling|can(?:'?t|not) breathe|struggling to breathe|"
     r"allergic reaction|anaphyla\w+|"
     r"swallowed|poison\w*|unconscious|chest pain|collapsed?|overdose|bleeding (?:badly|heavily|a lot)|"
-    r"trapped (?:in|inside))\b",
+    r"trapped (?:in|inside)|co alarm|(?:for|need|called|rung for|rang) an ambulance|fainted|overheat\w*|"
+    r"can(?:'?t|not) (?:wake|keep (?:\w+ ){1,2}awake)|(?:flew|came|shot|burst) (?:off|apart|out)|"
+    r"(?:blade|glass|metal)\b.{0,20}\bflew)\b",
     re.I | re.S,
 )
 _LIFE = re.compile(
@@ -244,12 +275,14 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
     text = _customer_words(s.text, facts)
     signals = {x.name for x in s.score.signals}
     order = " ".join(_flat(s.order))
-    if signals & {"self_harm"} or _LIFE.search(text):
+    if _life(s) or _in_danger(s, text, signals):
         return "safety", None, None
-    if _DANGER.search(text):
-        return "safety", None, None
-    if matter := _restricted(text, s.order):
+    if matter := _restricted(s, text, signals):
         return "restricted", matter, None
+    if _closes(s, text):
+        return "no_failure", None, None
+    if s.channel == "social" and _tone(s) == "praise" and not _is_failure(s, text, decisions):
+        return "no_failure", None, None
     if s.channel == "social":
         return "public", None, None
     if lack := _lack(s, text, facts, decisions):
@@ -258,8 +291,16 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
         owed = any(d.state == "eligible" and d.remedy.when for d in decisions)
         return ("failure", None, None) if owed else ("holding", None, "vague")
     if not _is_failure(s, text, decisions):
-        plain = _PRAISE.search(text) or _MAY_BE_ASKED.search(text) or _IDEA.search(text) or _NOT_COMPLAINT.search(text)
-        if plain or s.articles or s.score.known_failure:
+        plain = (
+            _fine(s) >= 0.4
+            or _PRAISE.search(text)
+            or _MAY_BE_ASKED.search(text)
+            or _IDEA.search(text)
+            or _NOT_COMPLAINT.search(text)
+        )
+        if len(WORD.findall(text)) <= 3 and not s.articles and not _PRAISE.search(text):
+            return "holding", None, "vague"
+        if plain or s.articles:
             return "no_failure", None, None
         said = any(c.finite and not c.question for c in facts.clauses)
         return ("failure", None, None) if said or s.order else ("holding", None, "vague")
@@ -276,7 +317,70 @@ def _customer_words(text: str, facts: Facts) -> str:
     return "".join([*out, text[at:]])
 
 
-def _restricted(text: str, order: Mapping[str, Any]) -> Restricted | None:
+def _life(s: Situation) -> bool:
+    return bool(_LIFE.search(s.text)) or any(x.name == "self_harm" for x in s.score.signals)
+
+
+def _in_danger(s: Situation, text: str, signals: set[str]) -> bool:
+    """Returns whether somebody may be in danger now: by the words, or by the signal where the matter is urgent.
+
+    The customer's earlier messages count while nobody has answered them: an update of a danger is one.
+    """
+    earlier = " ".join(x.text for x in s.history[len(s.history) - _unanswered(s) :])
+    if _DANGER.search(text) or (s.score.urgency.index >= 3 and not s.score.abstained and _DANGER.search(earlier)):
+        return True
+    urgent = s.score.abstained or s.score.urgency.index >= 3
+    return "safety" in signals and urgent and _danger(text) is not None
+
+
+def _danger(text: str) -> str | None:
+    topics = prompts.load("safety").data["topic"]
+    return next((t["name"] for t in topics if re.search(t["pattern"], text, re.I)), None)
+
+
+def _unanswered(s: Situation) -> int:
+    count = 0
+    for turn in reversed(s.history):
+        if turn.role == "agent":
+            break
+        count += 1
+    return count
+
+
+_THANKS = re.compile(
+    r"\b(?:thank\w*|thanks|thx|ta|cheers|legend|brilliant|perfect|great|lovely|sorted|fits?|works? now|"
+    r"that was it|all good|appreciate\w*|saved|fair enough|decent of you|steady)\b|[\U0001F44D\U0001F60D\u2764]",
+    re.I,
+)
+_CONSENT = re.compile(
+    r"\b(?:go (?:for it|ahead)|yes|yep|yeah|please do|ok(?:ay)?|sure|sounds? good|sound|do it|agreed)\b", re.I
+)
+_STILL_WRONG = re.compile(r"\b(?:but|still|however|except|not|nothing|wrong|again|why)\b|n't\b|\?", re.I)
+
+
+def _closes(s: Situation, text: str) -> bool:
+    """Returns whether a short message only thanks us for, or agrees to, what we wrote last."""
+    if not s.history or s.history[-1].role != "agent" or len(WORD.findall(text)) > 25 or _STILL_WRONG.search(text):
+        return False
+    calm = s.score.abstained or s.score.frustration.index <= 1
+    return calm and bool(_THANKS.search(text) or _CONSENT.search(text))
+
+
+_ALREADY = re.compile(r"\b(?:will|'ll|may|might|going to|if|unless|or (?:i|we)|can|could|should|shall)\b", re.I)
+
+
+def _acted(s: Situation, name: str) -> bool:
+    """Returns whether a signal tells what was done already, and is not only threatened."""
+    for x in (x for x in s.score.signals if x.name == name):
+        start = max(s.text.rfind(mark, 0, x.start) for mark in ".!?\n") + 1
+        end = next((i for i in range(x.end, len(s.text)) if s.text[i] in ".!?\n"), len(s.text))
+        if not _ALREADY.search(s.text[start:end]):
+            return True
+    return False
+
+
+def _restricted(s: Situation, text: str, signals: set[str]) -> Restricted | None:
+    order = s.order
     for name, pattern in (
         ("legal", _LEGAL),
         ("regulator", _REGULATOR),
@@ -287,7 +391,9 @@ def _restricted(text: str, order: Mapping[str, Any]) -> Restricted | None:
     ):
         if pattern.search(text):
             return name  # type: ignore[return-value]
-    if order.get("chargeback_open") is True:
+    if "data_request" in signals:
+        return "data"
+    if order.get("chargeback_open") is True or _acted(s, "chargeback"):
         return "chargeback"
     if order.get("legal_claim") is True:
         return "legal"
@@ -320,10 +426,22 @@ def _is_failure(s: Situation, text: str, decisions: Sequence[Decision]) -> bool:
         return not _PRAISE_ONLY.search(text)
     if _NOT_COMPLAINT.search(text) and (known is None or known in NOT_FAILURES):
         return cues >= 5
-    if known is not None and known not in NOT_FAILURES:
-        return True
-    if known in NOT_FAILURES:
-        return cues >= 4 and not s.articles
+    if not s.score.abstained:
+        fine = _fine(s)
+        if fine >= SURE:
+            return cues >= 4 and not s.articles and s.score.frustration.index > 0
+        level = s.score.frustration.index
+        glad = _PRAISE.search(text) and cues <= 2 and not _FIX.search(text)
+        if level == 0 and ((fine >= 0.4 and cues <= 1) or glad):
+            return False
+        asked = _MAY_BE_ASKED.search(text)
+        sure = known is not None and not asked
+        if s.articles and not sure and (asked or fine >= 0.4) and cues <= bool(asked) and _answer(s, "no_failure")[0]:
+            return False
+        if fine < 0.5 and level >= 1 and _STRONG.search(text) and not s.articles:
+            return True
+        if fine <= 1 - SURE and (known is not None or cues > 0 or level >= 2):
+            return not (s.articles and level <= 1 and asked and cues < 3)
     if s.articles and _MAY_BE_ASKED.search(text):
         return cues >= 6
     if _PRAISE.search(text) and cues <= 2 and not _FIX.search(text):
@@ -333,6 +451,11 @@ def _is_failure(s: Situation, text: str, decisions: Sequence[Decision]) -> bool:
     if _MAY_BE_ASKED.search(text) and cues == 0:
         return False
     return cues > 0 or bool(_PROBLEM_FACT.search(" ".join(_flat(s.order))))
+
+
+def _fine(s: Situation) -> float:
+    """Returns how likely the model finds it that nothing failed; 0 where it abstains."""
+    return 0.0 if s.score.abstained else sum(s.score.failure.get(code, 0.0) for code in NOT_FAILURES)
 
 
 def _lack(s: Situation, text: str, facts: Facts, decisions: Sequence[Decision]) -> Lack | None:
@@ -376,17 +499,29 @@ def _scrambled(text: str) -> bool:
     return marks <= len(words) / 12 and no >= 5 and len(words) < 60
 
 
-def _tone(text: str) -> Tone:
-    if _PRAISE.search(text) and not _IDEA.search(text):
+def _tone(s: Situation) -> Tone:
+    if _closes(s, s.text):
+        asked = "?" in s.history[-1].text and bool(_CONSENT.search(s.text)) and not re.search(r"thank", s.text, re.I)
+        return "consent" if asked else "thanks"
+    said = not s.score.abstained and "?" not in s.text
+    praised = _PRAISE.search(s.text) or (said and s.score.failure_code == "praise")
+    if praised and not _IDEA.search(s.text) and not (s.score.known_failure == "request" and "?" in s.text):
         return "praise"
-    return "idea" if _IDEA.search(text) else "question"
+    if _IDEA.search(s.text):
+        return "idea"
+    told = said and s.score.frustration.index == 0 and not _WISHED.search(s.text) and not _MAY_BE_ASKED.search(s.text)
+    return "thanks" if told and _fine(s) >= 0.4 and s.score.failure_code != "request" else "question"
 
 
 def _severe(s: Situation, facts: Facts) -> bool:
     signals = {x.name for x in s.score.signals}
     heat = not s.score.abstained and s.score.frustration.index >= 4
     turns = sum(t.role == "customer" for t in s.history)
-    return heat or turns >= 2 or bool(signals & {"threat_to_leave", "legal_or_regulator", "chargeback"})
+    return (
+        heat
+        or turns >= 2
+        or bool(signals & {"threat_to_leave", "legal_or_regulator", "chargeback", "vulnerable_person"})
+    )
 
 
 # ---- what to restate
@@ -419,11 +554,11 @@ def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...],
     Greedy cover: each step takes the clause with most facts not yet told for its length, until the channel's budget.
     """
     budget = _BUDGET[s.channel]
-    if kind in ("no_failure", "restricted", "safety", "holding") and _tone(s.text) != "praise":
+    if kind in ("no_failure", "restricted", "safety", "holding") and _tone(s) != "praise":
         budget = budget // 2
     item = content_stems(" ".join(str(s.order.get(k, "")) for k in ("item", "items")))
     near = content_stems(" ".join([*_flat(s.order), *(f"{r.label} {r.conditions}" for r in s.remedies)]))
-    praised = kind == "no_failure" and _tone(s.text) == "praise"
+    praised = kind == "no_failure" and _tone(s) == "praise"
     most = 6 if _BUDGET[s.channel] > 60 else 3
     told: set[str] = set()
     chosen: list[Clause] = []
@@ -446,13 +581,11 @@ def restate(s: Situation, facts: Facts, kind: Kind) -> tuple[tuple[Clause, ...],
 
 
 def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
-    if (
-        not c.finite
-        or c.question
-        or not 2 <= c.words <= 22
-        or _EMPTY.search(c.turned)
-        or re.search(r"[\"“”()@<>{}\[\]|]", c.turned)
-    ):
+    if not c.finite or c.question or not 2 <= c.words <= 22 or _EMPTY.search(c.turned) or odd(c.turned):
+        return False
+    if _SAYS_LITTLE.match(c.turned):
+        return False
+    if _OTHERS.search(c.turned) and not _WHO.search(c.turned) and not _OPENS_WITH_OTHER.match(c.turned):
         return False
     if re.match(r"(?:all|everything|anything) (?:what|that|who)\b", c.turned, re.I):
         return False
@@ -461,6 +594,21 @@ def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
     if c.turned.split()[-1].lower() in PREPOSITIONS | DETERMINERS | CONJUNCTIONS | {"not", "because", "very"}:
         return False
     return kind != "public" or not _personal(c.text, s)
+
+
+_SAYS_LITTLE = re.compile(
+    r"(?:it|this|that) (?:is|was) (?:the|your|our|a|about)(?: \w+){1,2}$|"
+    r"(?:you (?:will not|do not (?:want|need)|are not joking)|perhaps|his|their|her|"
+    r"(?:nobody|no one)(?: is| was|'s)? (?:was |got )?(?:\w+ )?(?:hurt|injured)|no h(?:ard feelings|arm))\b|"
+    r"you (?:just |only )?(?:asked|wrote|called|trust|reply|mention)\b(?: \w+){0,1}$",
+    re.I,
+)
+_OTHERS = re.compile(r"(?<=\w )(?:him|her(?! \w)|them|he|she)\b")
+_OPENS_WITH_OTHER = re.compile(r"(?:he|she|they|the|our|your|a)\b", re.I)
+_WHO = re.compile(
+    r"\b(?:your|our|the|a) (?:\w+ )?(?:mum|mom|mother|dad|father|parents?|son|daughter|kids?|child(?:ren)?|wife|"
+    r"husband|partner|sister|brother|\w*man|\w*woman|driver|agent|colleague|boy|girl|\w+s)\b|\b[A-Z][a-z]+\b",
+)
 
 
 def _personal(text: str, s: Situation) -> bool:
@@ -495,6 +643,8 @@ def _fragments(s: Situation, facts: Facts, kind: Kind, told: Sequence[Clause]) -
         c = _public_part(c, s) if kind == "public" else c
         if c.finite or c.question or not 2 <= c.words <= 16 or not _nominal(c.turned) or _EMPTY.search(c.turned):
             continue
+        if _IDLE.search(c.turned):
+            continue
         if re.search(r"[\"“”()@<>{}\[\]|#]", c.turned) or "request" in c.kinds:
             continue
         new = _features(c.text) - known
@@ -519,12 +669,15 @@ def _nominal(text: str) -> bool:
     words = [w.lower() for w in WORD.findall(text)]
     if words[0] in _NO_NAME or words[0] in PREPOSITIONS or words[0] in BASES or words[-1] in PREPOSITIONS | DETERMINERS:
         return False
+    if any(w in _ACTS for w in words[1:]):
+        return False
     subjects = {"you", "we", "they", "he", "she", "it", "who", "where", "which", "what", "whether", "there", "that"}
     if words[0] == "not" or len(words) < 2:
         return False
     return not any(w in AUXILIARIES or w in IRREGULAR_PASTS or w in subjects for w in words)
 
 
+_ACTS = frozenset("says comes goes gets keeps wants tells makes works shows asks needs means looks seems".split())
 _NO_NAME = PRONOUNS - DETERMINERS | frozenset(
     "and but or so if when where which who that because then even as to not how why what going got please kindly again "
     "once every while until although however regards finance director yes quick re happy".split()
@@ -536,6 +689,7 @@ def _asked(s: Situation, facts: Facts, kind: Kind) -> Clause | None:
     if kind not in ("no_failure", "failure", "limited") or (kind != "no_failure" and s.channel in ("chat", "sms")):
         return None
     asked = [c for c in facts.clauses if c.question and c.finite and 4 <= c.words <= 22 and not _EMPTY.search(c.turned)]
+    asked = [c for c in asked if not odd(c.turned)]
     return max(asked, key=lambda c: len(_features(c.text)), default=None)
 
 
@@ -549,8 +703,9 @@ def _is_problem(c: Clause) -> bool:
 
 _OWN_ACT = re.compile(
     r"you (?!were|was|have been|had to|have to|cannot|could not|did not (?:get|receive|hear)|"
-    r"have not (?:received|heard|had)|never|had no|"
-    r"have no|got|missed|lost|waited|arrived|paid|are not (?:paid|able|allowed)|are still|still|have never|"
+    r"have not (?:received|heard|had)|(?:have )?never (?:got|received|heard|had|been)|"
+    r"(?:have )?(?:received|had|heard|got) no|have no|got|missed|lost|waited|arrived|paid|"
+    r"are not (?:paid|able|allowed)|are still|still|"
     r"have had to|landed)\b",
     re.I,
 )
@@ -558,7 +713,14 @@ _OWN_ACT = re.compile(
 
 def _to_apologise_for(c: Clause) -> bool:
     """Returns whether the clause says what befell the customer, and not what the customer did or thinks."""
-    if _OWN_ACT.match(c.turned) or re.match(r"(?:he|she|they)\b", c.turned) or _IDLE.search(c.turned):
+    if (
+        _OWN_ACT.match(c.turned)
+        or re.match(r"you(?:'d| would)\b", c.turned)
+        or re.match(r"(?:he|she|they)\b", c.turned)
+        or _IDLE.search(c.turned)
+    ):
+        return False
+    if re.match(r"we (?:only |just )?(?:admit|say|said|call|claim|think|know|reply|understand)\b", c.turned):
         return False
     told = len(_STRONG_FAILURE.findall(c.text))
     if re.match(r"this is the \w+ time\b", c.turned):
@@ -571,7 +733,12 @@ def _to_apologise_for(c: Clause) -> bool:
 
 
 _SUFFERED = re.compile(r"\b(?:not|no|nothing|without|instead|kept|minus|down|half|only|still|nobody|n't)\b|^we\b", re.I)
-_IDLE = re.compile(r"\b(?:still (?:work|comes?)|no hurry|can wait|wears? off|at once|fine|no problem)\b", re.I)
+_IDLE = re.compile(
+    r"\b(?:(?:nobody|no one)(?: is| was|'s)? (?:was |got )?(?:\w+ )?(?:hurt|injured)|no h(?:ard feelings|arm)|"
+    r"not (?:seriously |badly )?hurt|do not (?:need|want) (?:an apology|a voucher)|not the end of|"
+    r"still (?:work|comes?)|no hurry|can wait|wears? off|at once|fine|no problem)\b",
+    re.I,
+)
 
 
 def _strength(c: Clause, near: frozenset[str]) -> float:
@@ -618,20 +785,43 @@ def _worth(c: Clause, told: set[str], item: frozenset[str], near: frozenset[str]
 
 
 def _thing(s: Situation, facts: Facts) -> str | None:
-    """Returns what it is about, as "your lamp": the order's item as the customer names it, else a thing of theirs."""
-    near = content_stems(" ".join([*_flat(s.order), *(r.label for r in s.remedies)]))
-    mine = [_head(m) for m in _MINE.finditer(_customer_words(s.text, facts))]
-    mine = [x for x in mine if x and not _PEOPLE_WORD.match(x)]
-    mine.sort(key=lambda x: -len(content_stems(x) & near))
-    if mine and content_stems(mine[0]) & near:
-        return f"your {mine[0]}"
+    """Returns what it is about, as "your lamp": the order's item where the customer names it, else a thing of theirs.
+
+    Without an order only a thing counts that the customer calls their own where they say what failed.
+    """
+    text = _customer_words(s.text, facts)
     item = s.order.get("item")
     if isinstance(item, str) and 0 < len(item) < 80:
-        head = re.split(r",|;| with | \(|: | - ", item)[0].strip()
-        shared = [w for w in WORD.findall(head) if len(w) > 2 and re.search(rf"\b{re.escape(w.lower())}", s.text)]
-        if shared:
-            return "your " + _lower(shared[-1])
-    return None
+        named = _item(item)
+        if content_stems(named) & content_stems(text):
+            return f"your {named}"
+        return "your order" if s.order.get("number") and _STRONG_FAILURE.search(text) else None
+    failed = " ".join(c.text for c in facts.clauses if "problem" in c.kinds)
+    mine = [_head(m) for m in _MINE.finditer(failed)]
+    mine = [x for x in mine if x and not _PEOPLE_WORD.match(x)]
+    return f"your {max(mine, key=lambda x: text.lower().count(x))}" if mine else None
+
+
+_COUNT_OF = re.compile(r"\b(\d+) (\w+)\b")
+_UNITS = frozenset("piece pieces pc pcs pack packs set sets pair pairs cm mm kg g ml l".split())
+
+
+def _item(item: str) -> str:
+    """Returns the noun of an item's name: "cake stands" for "Fernlea cake stand, 9 pieces"."""
+    head, _, rest = item.partition(",")
+    head = re.split(r" with | for | of | in |\(|: | - ", head)[0].strip()
+    count = _COUNT_OF.search(rest)
+    if count and count[2].lower() not in _UNITS and not any(ch.isdigit() for ch in count[2]):
+        return count[2].lower()
+    words = head.split()
+    plain = [w for w in words if w[0].islower()]
+    if not plain:
+        return head if len(words) > 1 else _lower(head)
+    at = words.index(plain[0])
+    noun = " ".join(words[at:])
+    if count and int(count[1]) > 1 and not noun.endswith("s"):
+        noun += "s"
+    return noun
 
 
 def _head(m: re.Match[str]) -> str:
@@ -693,6 +883,8 @@ def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
         words = value.split()
         if len(words) < 3:
             continue
+        if key == "status" and not _says(value, said):
+            continue
         worth = (
             2.0 * (key == "status") + 1.0 * bool(_TOLD.match(key)) + len(content_stems(value + " " + key) & said) * 0.6
         )
@@ -706,6 +898,11 @@ def _records(s: Situation, kind: Kind, facts: Facts) -> tuple[Record, ...]:
             out.append(record)
             room -= size
     return tuple(out)
+
+
+def _says(status: str, said: frozenset[str]) -> bool:
+    """Returns whether a status tells the customer more than a label would."""
+    return len(status.split()) > 4 or bool(re.search(r"\d|[,;:]", status))
 
 
 def _named(key: str) -> str:
@@ -747,10 +944,15 @@ def _number_wanted(s: Situation, decisions: Sequence[Decision]) -> bool:
     """Returns whether an order number would help: no order is known, none is named, and a remedy waits for one."""
     if s.order or _known_number(s):
         return False
+    if not s.score.abstained and (s.score.failure_code in _NO_ORDER_NEEDED or s.score.urgency.index >= 4):
+        return False
     waiting = [d for d in decisions if d.state != "eligible" and d.remedy.when and "order." in d.remedy.when]
     return (bool(waiting) and not any(d.state == "eligible" and d.remedy.max is None for d in decisions)) or (
         s.channel == "social" and bool(waiting)
     )
+
+
+_NO_ORDER_NEEDED = frozenset({"no_response", "staff_conduct", "account_access", "policy_or_price"})
 
 
 def _known_number(s: Situation) -> bool:
@@ -761,8 +963,8 @@ def _known_number(s: Situation) -> bool:
 # ---- what to offer
 
 
-def _offers(s: Situation, decisions: Sequence[Decision], kind: Kind, failed: bool) -> list[Decision]:
-    if kind in ("restricted", "holding"):
+def _offers(s: Situation, decisions: Sequence[Decision], kind: Kind, failed: bool, tone: Tone) -> list[Decision]:
+    if kind in ("restricted", "holding") or (not failed and tone in ("thanks", "consent")):
         return []
     most = {"chat": 4, "sms": 2, "social": 2}.get(s.channel, 4)
     chosen = smallest_adequate(decisions, failed=failed, most=most)
@@ -770,24 +972,159 @@ def _offers(s: Situation, decisions: Sequence[Decision], kind: Kind, failed: boo
         chosen = [d for d in chosen if d.remedy.max is None and not is_goodwill(d.remedy)]
     if kind == "safety":
         chosen = [d for d in chosen if not is_goodwill(d.remedy)]
-    return chosen
+        if s.score.urgency.index >= 4 and not s.score.abstained and not any("safety" in k for k in s.order):
+            chosen = [d for d in chosen if _HELPS_NOW.search(d.remedy.label)]
+    chosen = [d for d in chosen if not _paid_already(d, s)]
+    if not failed:
+        chosen = [d for d in chosen if d.remedy.when or _asked_for(d, s)]
+    wished = content_stems(" ".join(m.group() for m in _WISHED.finditer(s.text)))
+    # What was asked for comes first, what another must allow last.
+    return sorted(chosen, key=lambda d: (d.remedy.needs_approval, -len(wished & content_stems(d.remedy.label))))
+
+
+_HELPS_NOW = re.compile(
+    r"\b(?:calls?|crew|doctor|nurse|ambulance|engineer|manager|safety|stopp?\w*|frozen|block\w*|adviser|at once|"
+    r"refund)\b",
+    re.I,
+)
+_PAID = re.compile(
+    r"\brefund\w*\b[^.!?\n]{0,40}\b(?:issued|made|sent|processed|paid|on (?:its|the) way)\b|"
+    r"\b(?:have|has been|was|were) refunded\b",
+    re.I,
+)
+
+
+def _paid_already(d: Decision, s: Situation) -> bool:
+    """Returns whether we wrote that this refund was made: it is to be looked for then, not offered again."""
+    if "refund" not in content_stems(d.remedy.label):
+        return False
+    return any(_PAID.search(turn.text) for turn in s.history if turn.role == "agent")
+
+
+_WISHED = re.compile(
+    r"\b(?:(?:i|we)(?:'d| would)? (?:like|want|need|expect)|please|could (?:i|you|we)|can (?:i|you|we)|"
+    r"how do (?:i|we) get)\b[^.!?\n]{0,120}|\b(?:refund\w*|money back|replac\w+|repair\w*|collect\w*|cancel\w*)\b",
+    re.I,
+)
+
+
+def _asked_for(d: Decision, s: Situation) -> bool:
+    """Returns whether a remedy that is open to all is about what was written; praise is passed on unasked."""
+    label = content_stems(f"{d.remedy.label} {d.remedy.conditions}")
+    return bool(label & content_stems(s.text)) or bool(label & content_stems("praise letter thanks compliment idea"))
+
+
+# ---- what holds the customer until the answer
+
+
+_ON_FILE = {"photos_on_file": "a photo", "screenshots_on_file": "a screenshot", "receipt_on_file": "the receipt"}
+"""Order facts that count what the customer sent, and what to ask for while there is none."""
+
+
+def _evidence(s: Situation, decisions: Sequence[Decision]) -> str | None:
+    """Returns what to ask for: a thing that is not on file and with which the policy would open a remedy."""
+    if s.order and not re.search(r"delivered|received|returned", str(s.order.get("status", "delivered")), re.I):
+        return None
+    shown = sum(s.score.failure.get(code, 0.0) for code in ("damaged_or_wrong", "quality"))
+    seen = _VISIBLE.search(s.text) or (not s.score.abstained and shown >= SURE)
+    for key, thing in _ON_FILE.items():
+        if s.order.get(key, 1) not in (0, False) or (key == "photos_on_file" and not seen):
+            continue
+        would = decide(replace(s, order={**s.order, key: 1}))
+        had = {d.remedy.id for d in decisions if d.state == "eligible"}
+        if any(d.state == "eligible" and d.remedy.id not in had for d in would):
+            return thing
+    return None
+
+
+_VISIBLE = re.compile(
+    r"\b(?:brok\w+|crack\w*|crush\w*|smash\w*|damag\w*|scratch\w*|dent\w*|torn|ripp\w+|split|stain\w*|print|"
+    r"wrong|rust\w*|colou?r|shatter\w*|bent|mould\w*)\b",
+    re.I,
+)
+_DAY_OF = re.compile(
+    r"^(?P<what>\w*?)_?(?:(?:promised|confirmed|expected|due|planned|scheduled|estimated|booked)_)?(?:at|on|date)$"
+)
+_PLANNED = re.compile(r"^(?:promised|confirmed|expected|due|planned|scheduled|estimated)?$")
+_NOT_AHEAD = re.compile(
+    r"cutoff|valid|hold|warranty|order|offer|expir|clos|depart|arriv|leav|land|start|end|dead|born|birth|until|lapse|"
+    r"event|wedding|book|bought|check"
+)
+
+
+def _due(s: Situation) -> Due | None:
+    """Returns the first day to come that our records name for a delivery, a van, a part or the like."""
+    if s.channel == "social" or foreign(s) or _closes(s, s.text):
+        return None
+    ahead: list[tuple[datetime, Due]] = []
+    for key, value in s.order.items():
+        m = _DAY_OF.match(key)
+        if not m or not isinstance(value, str) or _NOT_AHEAD.search(key):
+            continue
+        try:
+            at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            continue
+        at = at if at.tzinfo else at.replace(tzinfo=s.now.tzinfo)
+        if s.now < at and (at - s.now).days <= 60:
+            what = m["what"].replace("_", " ").strip()
+            named = "delivery" if _PLANNED.match(what) else what
+            ahead.append((at, Due(key, f"the {named}", plain_dates(at.date().isoformat(), s.now))))
+    return min(ahead, key=lambda x: x[0])[1] if ahead else None
+
+
+_WISH = re.compile(
+    r"you(?:'d| would)? (?:just |still |also |now )?(?:like|want|need|expect)\b"
+    r"(?! (?:you|to (?:know|hear|say|speak)))",
+    re.I,
+)
+
+
+def _as_wish(c: Clause) -> Clause:
+    """Returns an order to us as a wish: "cancel your subscription" becomes "you would like us to cancel ..."."""
+    first, *rest = c.turned.split()
+    if c.finite or first.lower() not in BASES or not rest or first.lower() in _NO_ORDER or rest[0].lower() in PRONOUNS:
+        return c
+    return replace(c, turned=f"you would like us to {first.lower()} {' '.join(rest)}", words=c.words + 5)
+
+
+_NO_ORDER = frozenset(
+    "help thank thanks see look hope wish love hate feel mind know trust believe wait answer ignore disregard forget excuse".split()
+)
+
+
+def _wish(facts: Facts) -> Clause | None:
+    wishes = [_as_wish(c) for c in facts.clauses if not c.question and 2 <= c.words <= 16 and not odd(c.turned)]
+    wishes = [c for c in wishes if _WISH.match(c.turned) and c.words >= 4 and not _EMPTY.search(c.turned)]
+    return max(wishes, key=lambda c: len(_features(c.text)), default=None)
 
 
 # ---- answers to questions
 
 
-def _answer(s: Situation) -> tuple[Article | None, tuple[str, ...]]:
-    """Returns the article that fits the question best, and its sentences in order of the article, most to the point."""
-    if not s.articles:
+def _answer(s: Situation, kind: Kind) -> tuple[Article | None, tuple[str, ...]]:
+    """Returns the article that fits the question best, and its sentences to the point, in the article's order.
+
+    None where nothing fits: no answer is better than a wrong one. Praise and thanks ask nothing.
+    """
+    if not s.articles or (kind == "no_failure" and _tone(s) in ("praise", "thanks", "consent")):
         return None, ()
-    said = content_stems(s.text) | content_stems(" ".join(str(v) for v in s.order.values() if isinstance(v, str)))
-    best = max(s.articles, key=lambda a: _fits(a, s.articles, s.text, said))
-    sentences = [x.strip() for x in re.split(r"(?<=[.!?])\s+(?=[A-Z])", best.text) if x.strip()]
+    earlier = " ".join(x.text for x in s.history if x.role == "customer")
+    asked = content_stems(f"{s.text} {s.subject or ''} {earlier}")
+    said = asked | content_stems(" ".join(str(v) for v in s.order.values() if isinstance(v, str)))
+    best = max(s.articles, key=lambda a: _fits(a, s.articles, s.text, said) - 0.3 * s.articles.index(a))
+    title, body = content_stems(best.title), content_stems(best.text)
+    shared = len((title | body) & asked)
+    if not title & asked or (shared < 3 and shared < len(content_stems(s.text)) / 2):
+        return None, ()
+    sentences = [x.strip() for x in re.split(r"(?<=[.!?])\s+(?=[A-Z])", best.text) if x.strip() and "{" not in x]
     labels = sum(len(r.label.split()) + 5 for r in s.remedies if r.when is None)
-    room = (76 if s.channel in ("chat", "sms") else 130) - min(labels, 30)
-    ranked = sorted(range(len(sentences)), key=lambda i: (-_point(sentences[i], said) - (i == 0), i))
+    room = (76 if s.channel in ("chat", "sms") else 125 if kind != "failure" else 70) - min(labels, 30)
+    ranked = sorted(range(len(sentences)), key=lambda i: (-_point(sentences[i], asked) - (i == 0), i))
     kept: set[int] = set()
     for i in ranked:
+        if len(kept) >= 2 and _point(sentences[i], said) < 1:
+            break
         if (size := len(sentences[i].split())) <= room:
             kept.add(i)
             room -= size
@@ -798,7 +1135,11 @@ def _point(sentence: str, said: frozenset[str]) -> float:
     """Returns how much a sentence of an article is to the point: what was asked, and steps to take."""
     first = sentence.split()[0].lower()
     step = first in BASES or first in ("then", "on", "please", "confirm", "dissolve", "afterwards")
-    return len(content_stems(sentence) & said) + 1.5 * step - 1.0 * sentence.lower().startswith("if ")
+    return (
+        len(content_stems(sentence) & said)
+        + 1.5 * step
+        - 1.0 * (sentence.lower().startswith("if ") and len(content_stems(sentence) & said) < 2)
+    )
 
 
 def _fits(article: Article, articles: Sequence[Article], text: str, said: frozenset[str]) -> float:

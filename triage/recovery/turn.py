@@ -35,7 +35,7 @@ _DROPPED = frozenset(
     "bloody damn damned freaking frigging fucking effing actually basically totally".split()
 )
 _CAPS_KEPT = frozenset(
-    "SMS VAT DVD TV USB GPS PIN SIM UK US EU USA CEO ID PDF QR FAQ CSV API URL DM DMs II III IV XL".split()
+    "SMS VAT DVD TV USB GPS GDPR CCPA PIN SIM UK US EU USA CEO ID PDF QR FAQ CSV API URL DM DMs II III IV XL".split()
 )
 _PLURAL_YOU = re.compile(r"\b(you|u) (people|guys|lot|folks)\b", re.I)
 
@@ -77,6 +77,8 @@ def _turned(token: str, before: str, after: str, two_before: list[str]) -> str:
     if word == "its" and not before:
         return "it is"
     if word in _PLAIN:
+        if _PLAIN[word].endswith(" is") and after in _AFTER_HAS:
+            return _PLAIN[word][:-2] + "has"
         return _PLAIN[word]
     if word in CALENDAR:
         return word.capitalize()
@@ -87,6 +89,7 @@ def _turned(token: str, before: str, after: str, two_before: list[str]) -> str:
     return token
 
 
+_AFTER_HAS = frozenset("got been had gone come taken become".split())
 _SHOUTED = frozenset(
     "not no yes so my we the all any and but for you your our out off now one two its was has had did are is it in on "
     "at to do go new old may why how who day via nor too own bad sad paid done gone full".split()
@@ -131,3 +134,28 @@ def sentence(text: str) -> str:
         return ""
     text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else text + "."
+
+
+_ODD = re.compile(
+    r"[\"“”()@<>{}\[\]|#*]|\.{2,}|\bx{3,}\b|"
+    r"\b(?:we|i|he|she|they|and|or|but|so|if|when|because|who|which|whose|than|very|more|such|my|your|our)$|"
+    r"\b(?:recommend|contact|tell|told|give|gave|charge|charged|send|sent|thank|help|ring|rang|call|called) "
+    r"(?:we|i|they)\b(?! (?:are|were|will|would|had|have|could|can|did|do)\b)|"
+    r"\b(?:we is|we has|you is|you has|us are|us have|us is|i are|a we|the we|our we)\b|"
+    r"\b(?!\d)[a-z]+\d+[a-z]*\b|\b\w*([a-z])\1\1\w*\b|"
+    r"^(?:under|of|than|as|per|re|fyi|dear|all of|none of|both of|nothing,|according|regarding)\b|"
+    r"^[A-Z][a-z]+ (?:you|we|I) \w+,|"
+    r"^(?:\w+\s+){0,3}(?:said|asked|called|told|think|noticed|mentioned|explained|stated|wrote|rang|answered|"
+    r"insisted|tried)$|"
+    r"\b(\w+) \2\b(?<!had had)(?<!that that)",
+)
+_SHOUT = re.compile(r"\b[A-Z]{2,}(?:\s+[A-Z]{2,}){2,}\b")
+
+
+def odd(turned: str) -> bool:
+    """Returns whether a turned clause reads wrongly: it is better left out than said.
+
+    Quotes and markup, a subject where an object belongs, an end in mid-air, slang spelt with digits, a verb of saying
+    with nothing said, a word twice, shouting.
+    """
+    return bool(_ODD.search(turned) or _SHOUT.search(turned))
