@@ -62,6 +62,11 @@ async def ingest(service: Service, organisation_id: str, posted: PostedMessage, 
     Errors: Invalid (a time to come, no text, a text over the limit); Conflict where the external id was used for
     another text, or its conversation for another customer.
     """
+    with service.traffic.one():
+        return await _ingest(service, organisation_id, posted, actor)
+
+
+async def _ingest(service: Service, organisation_id: str, posted: PostedMessage, actor: str) -> Ingested:
     now = service.clock()
     fingerprint = _fingerprint(posted)
     if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
@@ -249,7 +254,7 @@ async def _conversation(
             owner_id=owner.id if owner else None,
             status="answered",  # until a customer's message opens it
             version=0,
-            prior_failure=await conversations.had_failure(customer.id),
+            prior_failure=customer.created_at != now and await conversations.had_failure(customer.id),
             created_at=now,
             updated_at=now,
         )
@@ -274,15 +279,16 @@ async def _customer_wrote(
 ) -> tuple[Priority | None, str | None]:
     """Puts the conversation in its place in the queue: why it stands there, and the draft that is now due, or None."""
     conversations, drafts = Conversations(session, organisation_id), Drafts(session, organisation_id)
-    last_reply = await conversations.last_sent(conversation.id, "agent")
+    first = conversation.version == 1  # of a conversation: most messages are, and there is nothing to look up
+    last_reply = None if first else await conversations.last_sent(conversation.id, "agent")
     if last_reply is not None and message.sent_at <= last_reply:
         return None, None  # it came late: our reply is newer
-    order = conversation.order or {}
+    order, week = conversation.order or {}, (message.sent_at - RECENT, message.sent_at)
     facts = Facts(
         tier=customer.tier,
         promised_at=_time(order.get("promised_at")),
         amount=_amount(order.get("amount")),
-        contacts_last_week=await conversations.contacts_since(customer.id, message.sent_at - RECENT, message.sent_at),
+        contacts_last_week=0 if customer.created_at == now else await conversations.contacts_since(customer.id, *week),
         prior_failure=conversation.prior_failure,
     )
     own = prioritise(score, facts, message.sent_at)
@@ -310,7 +316,8 @@ async def _customer_wrote(
     conversation.act_by = standing.act_by
     conversation.snoozed_until = None
     conversation.waiting_since = conversation.waiting_since if waiting else message.sent_at
-    await drafts.make_stale(conversation.id)
+    if not first:
+        await drafts.make_stale(conversation.id)
     if message.sent_at < now - BACKFILL:
         return placed, None
     draft = drafts.add(
