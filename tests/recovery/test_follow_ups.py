@@ -25,6 +25,10 @@ SENT = datetime.fromisoformat("2026-05-06T10:00:00+02:00")  # a Wednesday
         ("I will come back to you next Monday.", "2026-05-11T17:00"),
         ("I will be in touch.", "2026-05-08T10:00"),
         ("I will write to you by 3 January.", "2027-01-03T17:00"),
+        ("You will have it back by Friday.", "2026-05-08T17:00"),
+        ("The refund will be on your card by 12 May.", "2026-05-12T17:00"),
+        ("Your kettle will reach you within 3 working days.", "2026-05-11T10:00"),
+        ("The van will be there tomorrow at 10.", "2026-05-07T10:00"),
     ],
 )
 def test_promises_fall_due(text: str, due: str) -> None:
@@ -48,6 +52,8 @@ def test_promises_fall_due(text: str, due: str) -> None:
         "I will not write to you again.",
         "I will only call this settled when you tell me it is.",
         "The offer ends on Friday.",
+        "It will be back.",
+        "In our records I can see the delivery for 12 May.",
     ],
 )
 def test_what_is_no_promise(text: str) -> None:

@@ -206,7 +206,8 @@ class _Writer:
     # ---- bodies
 
     def _failure(self) -> list[_Piece]:
-        out = [*self._sorry(), *self._waited(), *self._restated(), *self._recorded(), *self._dated()]
+        loss = [_Piece("acknowledge", self._frame("loss"))] if self.p.bereaved else []
+        out = [*loss, *self._sorry(), *self._waited(), *self._restated(), *self._recorded(), *self._dated()]
         offered = self._offered()
         if self.p.article:
             text = " ".join(self.p.answer)
@@ -271,7 +272,7 @@ class _Writer:
         most = 0 if self.s.channel == "social" else 3 if praised and not self.short else 2
         if p.article:
             most = 0 if self.short else 1
-        for c in [c for c in told if not praised or "problem" not in c.kinds][:most]:
+        for c in [c for c in told if not praised or self._pleases(c)][:most]:
             out.append(self._framed("restate", self.choice.of(frames), c))
         if p.asked and not (p.article and self.short) and self.s.channel != "social":
             out.append(self._framed("restate", self.choice.of(self.apology["asked"]["frame"]), p.asked))
@@ -296,8 +297,15 @@ class _Writer:
             frame = self.choice.of(self.apology["next"]["wish"])
             said = _Piece("next_steps", sentence(frame.format(clause=p.wish.turned)), [_claim(p.wish)])
             return [*answered, *self._dated(), said]
-        held = words["held"]["idea" if p.tone == "idea" else "short" if self.short else "question"]
+        stated = "?" not in self.s.text and not p.asked and p.tone != "idea" and self.s.score.failure_code != "request"
+        key = "idea" if p.tone == "idea" else "noted" if stated else "short" if self.short else "question"
+        held = words["held"][key]
         return [*answered, *self._dated(), _Piece("next_steps", self.choice.of(held))]
+
+    def _pleases(self, c: Clause) -> bool:
+        """Returns whether a clause of praise can be said back with pleasure: no trouble, and no mere reason."""
+        named = re.match(r"(?:our|he|she|they)\b|[A-Z][a-z]+ (?!you\b|we\b)", c.turned)
+        return "problem" not in c.kinds and bool(named or _GOOD.search(c.turned))
 
     def _public(self) -> list[_Piece]:
         out = self._sorry()[:1]
@@ -446,9 +454,11 @@ class _Writer:
             ]
         if self.p.kind == "safety":
             return [_Piece("apologise", self.choice.of(self.words["sorry"]["plain"]))]
+        known = self.s.score.known_failure or ""
+        if known in _NOT_OF_THINGS:
+            return [_Piece("apologise", self.choice.of(self.apology["sorry_for"][known]))]
         if self.p.thing:
             return [_Piece("apologise", self.choice.of(words["thing"]).format(thing=self.p.thing))]
-        known = self.s.score.known_failure or ""
         return [_Piece("apologise", self.choice.of(self.apology["sorry_for"].get(known, words["nothing"])))]
 
     def _restated(self) -> list[_Piece]:
@@ -599,6 +609,14 @@ class _Writer:
         return _Piece("close", "\n".join(lines), paragraph=True)
 
 
+_GOOD = re.compile(
+    r"\b(?:best|better|good|great|kind|kindly|patient|lovely|happy|glad|quick|warm|right|love|loved|laughed|smil\w+|passed|"
+    r"helped|wonderful|excellent|fantastic|amazing|brilliant|perfect|gorgeous|awesome|thank\w*|pleased|impressed|"
+    r"friendly|beautiful|works?|breathtaking|extra mile|made (?:my|your|our))\b",
+    re.I,
+)
+_NOT_OF_THINGS = ("staff_conduct", "no_response", "billing", "account_access")
+"""Failures where naming the item would miss the point."""
 _SALUTED = re.compile(r"\s*(?:Dear|Hello|Hi) ((?:(?:Mr|Mrs|Ms|Miss|Mx|Dr)\.? )?[^\W\d_][\w'’-]*(?: [\w'’-]+)?)\s*[,!]")
 _TITLED = re.compile(r"(?:mr|mrs|ms|miss|mx|dr|prof)\b")
 _FORMAL = re.compile(r"\s*(?:Dear (?:Sirs?|Madam|Mr|Mrs|Ms)\b|To whom it may concern)", re.I)
@@ -616,7 +634,11 @@ _OCCASION = re.compile(
 
 def _subject_named(c: Clause, thing: str | None) -> Clause:
     """Returns the clause with what it is about in place of a bare "it": "your lamp flickers"."""
-    m = re.match(r"it (?=(?:still |just |now |never |keeps? )?(?!is\b|was\b|has been\b)\w+)", c.turned)
+    m = re.match(
+        r"it (?!should|would|will|can|could|may|might|must)(?=(?:still |just |now |never |keeps? )?"
+        r"(?!is\b|was\b|has been\b)\w+)",
+        c.turned,
+    )
     if not (m and thing) or thing.endswith("s"):
         return c
     return replace(c, turned=f"{thing} {c.turned[m.end() :]}")

@@ -37,9 +37,14 @@ _PROMISE = re.compile(
     rf"\b(?:(?:I|we|(?:[Mm]y|[Oo]ur)\s+(?:colleague|team|manager|lead|engineer|doctor|driver|courier)s?|someone|"
     rf"somebody|a colleague|[A-Z][a-z]+)"
     rf"(?:\s+will|'ll|’ll|\s+shall|\s+am going to|\s+are going to|'m going to|\s+promise to)"
-    rf"(?:\s+(?:also|then|personally|now|certainly|myself|definitely|be))?\s+(?:{_ACTS})\w*|you(?:\s+will|'ll|"
+    rf"(?:\s+(?:also|then|personally|now|certainly|myself|definitely|be))?\s+(?:{_ACTS})\w*|[Yy]ou(?:\s+will|'ll|"
     rf"’ll)\s+(?:hear\s+from|have|get|receive))\b",
 )
+_ARRIVES = re.compile(
+    r"\b(?:[Ii]t|[Tt]hey|(?:[Tt]he|[Yy]our|[Oo]ur|[Aa]n?)\s+(?:\w+\s+){1,3}?)(?:\s*will|'ll|’ll)\s+(?:be\s+(?:with|on|at|back|"
+    r"there|here|delivered|collected|repaired|refunded|ready|sent|posted)|reach|arrive|come|leave|go\s+out|bring)\b"
+)
+"""What is promised of a thing: kept track of where the sentence gives a day."""
 _NOT_PROMISE = re.compile(
     r"\?\s*$|\b(?:cannot|can't|can not|will not|won't|not be able|may not|might|could|would|wish|hope to|unless|"
     r"not promise|you (?:said|wrote|asked|told)|was told|were told|had promised|promised (?:to|you|that)|should have|"
@@ -75,10 +80,12 @@ def promises(text: str, sent_at: datetime, default_days: int = 2) -> list[Promis
     found: list[Promise] = []
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", text):
         spoken = sentence.strip()
-        if not (match := _PROMISE.search(spoken)) or _NOT_PROMISE.search(spoken):
+        ours = _PROMISE.search(spoken)
+        match = ours or _ARRIVES.search(spoken)
+        if match is None or _NOT_PROMISE.search(spoken):
             continue
         due = _due(spoken[match.start() :], sent_at) or _due(spoken, sent_at)
-        if due is None and _CONTACT.search(match.group()) and not _CONDITIONAL.search(spoken):
+        if due is None and ours and _CONTACT.search(match.group()) and not _CONDITIONAL.search(spoken):
             due = sent_at + timedelta(days=default_days)
         if due is not None:
             found.append(Promise(spoken, due))

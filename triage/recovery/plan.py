@@ -80,6 +80,8 @@ class Plan:
     """Messages of the customer since our last reply, this one apart."""
     danger: str | None = None
     """The topic of prompts/safety.toml that the message is about."""
+    bereaved: bool = False
+    """Somebody has died: said before anything else."""
     life: bool = False
     """Somebody's life may be at risk: ask first."""
     suggest_sender: Literal["agent", "lead"] = "agent"
@@ -125,6 +127,7 @@ def plan(situation: Situation) -> Plan:
         due=_due(situation) if kind in ("failure", "limited") or "?" in situation.text else None,
         unanswered=_unanswered(situation),
         danger=_danger(situation.text) if kind == "safety" else None,
+        bereaved=kind in ("failure", "limited", "no_failure") and bool(_DIED.search(situation.text)),
         life=kind == "safety" and _life(situation),
         number_unknown=_number_wanted(situation, decisions),
         suggest_sender="lead" if _severe(situation, facts) and failed else "agent",
@@ -281,7 +284,8 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
         return "restricted", matter, None
     if _closes(s, text):
         return "no_failure", None, None
-    if s.channel == "social" and _tone(s) == "praise" and not _is_failure(s, text, decisions):
+    told = _tone(s) == "praise" or "?" not in text
+    if s.channel == "social" and told and not _is_failure(s, text, decisions):
         return "no_failure", None, None
     if s.channel == "social":
         return "public", None, None
@@ -298,7 +302,7 @@ def _kind(s: Situation, facts: Facts, decisions: Sequence[Decision]) -> tuple[Ki
             or _IDEA.search(text)
             or _NOT_COMPLAINT.search(text)
         )
-        if len(WORD.findall(text)) <= 3 and not s.articles and not _PRAISE.search(text):
+        if len(WORD.findall(text)) <= 3 and not (s.articles or _PRAISE.search(text) or _wish(facts)):
             return "holding", None, "vague"
         if plain or s.articles:
             return "no_failure", None, None
@@ -315,6 +319,13 @@ def _customer_words(text: str, facts: Facts) -> str:
         out.append(text[at:start])
         at = end
     return "".join([*out, text[at:]])
+
+
+_DIED = re.compile(
+    r"\b(?:my|our) (?:late )?(?:\w+,? ){1,3}(?:\w+,? )?(?:died|passed away|has died|was buried)\b|\bmy late (?:husband|"
+    r"wife|mother|father|mum|dad|partner|son|daughter|brother|sister)'?s?\b.{0,80}\b(?:account|bill|subscription|letters?)",
+    re.I | re.S,
+)
 
 
 def _life(s: Situation) -> bool:
@@ -432,6 +443,10 @@ def _is_failure(s: Situation, text: str, decisions: Sequence[Decision]) -> bool:
             return cues >= 4 and not s.articles and s.score.frustration.index > 0
         level = s.score.frustration.index
         glad = _PRAISE.search(text) and cues <= 2 and not _FIX.search(text)
+        if level >= 3 and fine < SURE:  # words of praise from somebody this angry are none
+            return True
+        if s.channel == "social" and level == 0 and cues == 0:
+            return False
         if level == 0 and ((fine >= 0.4 and cues <= 1) or glad):
             return False
         asked = _MAY_BE_ASKED.search(text)
@@ -504,12 +519,14 @@ def _tone(s: Situation) -> Tone:
         asked = "?" in s.history[-1].text and bool(_CONSENT.search(s.text)) and not re.search(r"thank", s.text, re.I)
         return "consent" if asked else "thanks"
     said = not s.score.abstained and "?" not in s.text
-    praised = _PRAISE.search(s.text) or (said and s.score.failure_code == "praise")
+    praised = _PRAISE.search(s.text) or (not s.score.abstained and s.score.failure_code == "praise")
     if praised and not _IDEA.search(s.text) and not (s.score.known_failure == "request" and "?" in s.text):
         return "praise"
     if _IDEA.search(s.text):
         return "idea"
-    told = said and s.score.frustration.index == 0 and not _WISHED.search(s.text) and not _MAY_BE_ASKED.search(s.text)
+    told = (
+        said and s.history and s.score.frustration.index == 0 and _THANKS.search(s.text) and not _WISHED.search(s.text)
+    )
     return "thanks" if told and _fine(s) >= 0.4 and s.score.failure_code != "request" else "question"
 
 
@@ -598,7 +615,7 @@ def _fit(c: Clause, s: Situation, kind: Kind) -> bool:
 
 _SAYS_LITTLE = re.compile(
     r"(?:it|this|that) (?:is|was) (?:the|your|our|a|about)(?: \w+){1,2}$|"
-    r"(?:you (?:will not|do not (?:want|need)|are not joking)|perhaps|his|their|her|"
+    r"(?:you (?:will not|do not (?:want|need)|are not joking)|perhaps|his|their|her|we (?:only|just|admit|claim)|"
     r"(?:nobody|no one)(?: is| was|'s)? (?:was |got )?(?:\w+ )?(?:hurt|injured)|no h(?:ard feelings|arm))\b|"
     r"you (?:just |only )?(?:asked|wrote|called|trust|reply|mention)\b(?: \w+){0,1}$",
     re.I,
@@ -667,7 +684,13 @@ def _fragments(s: Situation, facts: Facts, kind: Kind, told: Sequence[Clause]) -
 def _nominal(text: str) -> bool:
     """Returns whether the words are a name for something, without a verb of their own and no half sentence."""
     words = [w.lower() for w in WORD.findall(text)]
-    if words[0] in _NO_NAME or words[0] in PREPOSITIONS or words[0] in BASES or words[-1] in PREPOSITIONS | DETERMINERS:
+    if (
+        words[0] in _NO_NAME | ADVERBS
+        or odd(text)
+        or words[0] in PREPOSITIONS
+        or words[0] in BASES
+        or words[-1] in PREPOSITIONS | DETERMINERS
+    ):
         return False
     if any(w in _ACTS for w in words[1:]):
         return False
@@ -976,7 +999,7 @@ def _offers(s: Situation, decisions: Sequence[Decision], kind: Kind, failed: boo
             chosen = [d for d in chosen if _HELPS_NOW.search(d.remedy.label)]
     chosen = [d for d in chosen if not _paid_already(d, s)]
     if not failed:
-        chosen = [d for d in chosen if d.remedy.when or _asked_for(d, s)]
+        chosen = [d for d in chosen if (d.remedy.when and not d.remedy.max) or _asked_for(d, s)]
     wished = content_stems(" ".join(m.group() for m in _WISHED.finditer(s.text)))
     # What was asked for comes first, what another must allow last.
     return sorted(chosen, key=lambda d: (d.remedy.needs_approval, -len(wished & content_stems(d.remedy.label))))
@@ -1085,11 +1108,14 @@ def _as_wish(c: Clause) -> Clause:
     first, *rest = c.turned.split()
     if c.finite or first.lower() not in BASES or not rest or first.lower() in _NO_ORDER or rest[0].lower() in PRONOUNS:
         return c
+    if first.lower() in ("want", "need", "expect"):
+        return replace(c, turned=f"you {c.turned}", words=c.words + 1)
     return replace(c, turned=f"you would like us to {first.lower()} {' '.join(rest)}", words=c.words + 5)
 
 
 _NO_ORDER = frozenset(
-    "help thank thanks see look hope wish love hate feel mind know trust believe wait answer ignore disregard forget excuse".split()
+    "help thank thanks see look hope wish love hate feel mind know trust believe wait answer ignore disregard "
+    "forget excuse".split()
 )
 
 

@@ -144,8 +144,10 @@ _ODD = re.compile(
     r"\b(?:we is|we has|you is|you has|us are|us have|us is|i are|a we|the we|our we)\b|"
     r"\b(?!\d)[a-z]+\d+[a-z]*\b|\b\w*([a-z])\1\1\w*\b|"
     r"^(?:under|of|than|as|per|re|fyi|dear|all of|none of|both of|nothing,|according|regarding)\b|"
+    r"^(?:after|before|by|upon|while|without|since|when) \w+ing\b(?!.*, )|//|"
+    r"\b(?:and|or) (?:nothing|that|this|it)$|"
     r"^[A-Z][a-z]+ (?:you|we|I) \w+,|"
-    r"^(?:\w+\s+){0,3}(?:said|asked|called|told|think|noticed|mentioned|explained|stated|wrote|rang|answered|"
+    r"^(?:\w+\s+){0,3}(?:said|asked|called|told|think|noticed|mentioned|explained|stated|wrote|"
     r"insisted|tried)$|"
     r"\b(\w+) \2\b(?<!had had)(?<!that that)",
 )
