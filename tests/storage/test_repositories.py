@@ -117,7 +117,6 @@ def arguments(method: Any, ids: Ids) -> dict[str, Any]:
         "external_id": ids.external,
         "route": "POST /v1/messages",
         "key": ids.idempotency,
-        "except_id": "",
         "author": "customer",
         "version": 1,
         "status": "dismissed",

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from bodies import message
 
 from triage.messages.ingest import ingest
 from triage.messages.posted import PostedMessage
+from triage.recovery.compose import Composer
 from triage.store.repositories.drafts import Drafts
-from triage.work.jobs import Jobs
+from triage.work.jobs import CONCURRENT_DRAFTS, STRANDED, Jobs, waiting
 
 SECRET = "zanzibar-kettle-4711"
 pytestmark = [
@@ -46,3 +49,42 @@ async def test_a_job_makes_the_draft_and_keeps_no_words(service: Any, organisati
     held = b"".join(path.read_bytes() for path in file.parent.glob("work.db*"))
     assert SECRET.encode() not in held
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+class HeldComposer(Composer):
+    """Begins to write when asked, and goes on when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = Event(), Event()
+
+    def draft(self, situation: Any) -> Any:
+        self.begun.set()
+        assert self.go_on.wait(30)
+        return super().draft(situation)
+
+
+async def test_jobs_that_wait_their_turn_count_however_long_and_running_ones_until_they_must_be_stranded(
+    service: Any, organisation: Any
+) -> None:
+    composer = service.drafters["composer"] = HeldComposer()
+    jobs = Jobs(service)
+    await jobs.start()
+    try:
+        due = set()
+        for number in range(CONCURRENT_DRAFTS + 2):
+            done = await ingest(service, organisation.id, PostedMessage.model_validate(message(number)), "test")
+            due.add(done.answer["draft_id"])
+        assert await asyncio.to_thread(composer.begun.wait, 30)
+        while await asyncio.to_thread(waiting, [*due, "drf_other"]) != due:  # enqueued beside the event loop
+            await asyncio.sleep(0.05)
+        with sqlite3.connect(service.settings.data / "work.db") as work:
+            long_ago = STRANDED / timedelta(milliseconds=1) + 1000
+            work.execute("update workflow_status set started_at_epoch_ms = started_at_epoch_ms - ?", [long_ago])
+        left = await asyncio.to_thread(waiting, [*due])
+        assert 2 <= len(left) < len(due)
+    finally:
+        composer.go_on.set()
+        for draft_id in due:
+            assert await made(service, organisation.id, draft_id) == "ready"
+        await jobs.stop()

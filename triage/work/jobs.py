@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
+from triage.clock import utc_now
 from triage.recovery.drafting import make_draft
 from triage.service import Service
 from triage.store.engine import make_private_at
@@ -26,6 +27,10 @@ DRAFTS = "drafts"
 CONCURRENT_DRAFTS = 8
 POLL_SECONDS = 0.5
 """At most CONCURRENT_DRAFTS / POLL_SECONDS drafts a second: a burst of messages is scored before it is answered."""
+STRANDED = timedelta(minutes=5)
+"""A job that has run for so long died with a process that did not come back."""
+GIVES_WAY = 3.0
+"""Seconds that a draft waits for a moment in which no message is being taken in."""
 KEPT_DAYS = 3
 log = structlog.get_logger()
 
@@ -99,7 +104,7 @@ class Jobs:
     def _register(self) -> None:
         @DBOS.step(name="make_draft", retries_allowed=True, max_attempts=3)
         def make(organisation_id: str, draft_id: str) -> None:
-            self._run(make_draft(self.service, organisation_id, draft_id))
+            self._run(self._draft_when_calm(organisation_id, draft_id))
 
         @DBOS.workflow(name="draft")
         def draft(organisation_id: str, draft_id: str) -> None:
@@ -116,13 +121,20 @@ class Jobs:
 
         self._draft, self._sweep, self._tidy = draft, run_sweep, run_tidy
 
+    async def _draft_when_calm(self, organisation_id: str, draft_id: str) -> None:
+        """Messages are taken in first; in a burst that does not end, drafts go on slowly."""
+        await self.service.traffic.calm(within=GIVES_WAY)
+        await make_draft(self.service, organisation_id, draft_id)
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs it on the service's loop, whose connections it uses, and waits. The exception carries no text."""
         assert self._loop is not None
         failure: str | None = None
+        running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
+            running.result(timeout=120)
         except Exception as error:
+            running.cancel()
             failure = type(error).__name__
             log.warning("job failed", error=failure)
         if failure:
@@ -130,16 +142,19 @@ class Jobs:
 
 
 def waiting(draft_ids: Sequence[str]) -> set[str]:
-    """Which of these drafts have a job that waits its turn or runs."""
-    if not draft_ids:
-        return set()
+    """Which of these drafts have a job that waits its turn, however long, or runs since less than STRANDED."""
+    begun_after = (utc_now() - STRANDED).timestamp() * 1000
     jobs = DBOS.list_workflows(
         workflow_id_prefix=[f"draft:{draft_id}:" for draft_id in draft_ids],
         status=["ENQUEUED", "DELAYED", "PENDING"],
         load_input=False,
         load_output=False,
     )
-    return {job.workflow_id.split(":")[1] for job in jobs}
+    return {
+        job.workflow_id.split(":")[1]
+        for job in jobs
+        if job.status != "PENDING" or (job.dequeued_at or job.updated_at or 0) > begun_after
+    }
 
 
 def _forget_jobs(before: datetime) -> None:

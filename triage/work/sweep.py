@@ -20,9 +20,7 @@ from triage.store.repositories.live import Events, IdempotentAnswers
 from triage.store.repositories.people import People
 
 DRAFT_WITHIN = timedelta(seconds=30)
-"""A draft still due after this gets another job, unless its last one is still waiting its turn."""
-STRANDED = timedelta(minutes=5)
-"""A job that has run for so long died with a process that did not come back."""
+"""A draft still due after this gets another job, unless its last one still waits its turn or runs."""
 MAX_JOBS = 8
 WARN_BEFORE = timedelta(minutes=10)
 EVENTS_KEPT = timedelta(days=2)
@@ -31,7 +29,7 @@ log = structlog.get_logger()
 
 
 Waiting = Callable[[Sequence[str]], set[str]]
-"""Which of these drafts have a job that waits its turn or runs."""
+"""Which of these drafts have a job that waits its turn, however long, or runs."""
 
 
 async def sweep(service: Service, waiting: Waiting) -> None:
@@ -73,14 +71,17 @@ async def _redo_drafts(service: Service, organisation_id: str, waiting: Waiting)
         overdue = await Drafts(session, organisation_id).overdue(now - DRAFT_WITHIN, limit=200)
     if not overdue:
         return
-    queued = await asyncio.to_thread(waiting, [d.id for d in overdue if d.created_at > now - STRANDED])
+    queued = await asyncio.to_thread(waiting, [d.id for d in overdue])
     again = [d for d in overdue if d.id not in queued]
+    if not again:
+        return
     async with service.store.write() as session:
-        drafts = Drafts(session, organisation_id)
+        drafts, events = Drafts(session, organisation_id), Events(session, organisation_id)
         for draft in again:
             if draft.jobs >= MAX_JOBS:
-                await drafts.finish(draft.id, "failed", now)
-                log.error("draft given up", draft_id=draft.id, jobs=draft.jobs)
+                if await drafts.finish(draft.id, "failed", now):
+                    events.add("draft.failed", now, conversation_id=draft.conversation_id, draft_id=draft.id)
+                    log.error("draft given up", draft_id=draft.id, jobs=draft.jobs)
             else:
                 await drafts.count_job(draft.id, draft.jobs + 1)
     for draft in again:
@@ -103,8 +104,7 @@ async def _warn(service: Service, organisation_id: str) -> None:
 async def _remind(service: Service, organisation_id: str) -> None:
     now = service.clock()
     async with service.store.read() as session:
-        first = await FollowUps(session, organisation_id).open(limit=1)
-        if not first or first[0].due_at > now:
+        if not await FollowUps(session, organisation_id).any_fallen_due(now):
             return
     async with service.store.write() as session:
         conversations, events = Conversations(session, organisation_id), Events(session, organisation_id)

@@ -244,7 +244,7 @@ function queueNews() {
 function conversationNews(subject, type) {
   const work = $("#work");
   const draft = $("#draft[data-draft]");
-  if (type === "draft.ready" && draft?.dataset.draft === subject.draft_id && draft.dataset.status === "due") {
+  if (["draft.ready", "draft.failed"].includes(type) && draft?.dataset.draft === subject.draft_id && draft.dataset.status === "due") {
     htmx.ajax("GET", `/drafts/${subject.draft_id}`, { target: "#draft", swap: "outerHTML" });
   }
   if (work && type === "queue.changed" && !$(".menu[open]", work)) {
@@ -277,7 +277,7 @@ function listen() {
       soon = setTimeout(queueNews, 300);
     }
   };
-  for (const type of ["queue.changed", "draft.ready"]) live.addEventListener(type, hear);
+  for (const type of ["queue.changed", "draft.ready", "draft.failed"]) live.addEventListener(type, hear);
   const tell = (text, off) => {
     const label = $("[data-live]");
     if (!label) return;

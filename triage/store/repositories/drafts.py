@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
@@ -54,20 +54,17 @@ class Drafts:
         self.session.add(draft)
         return draft
 
-    async def make_stale(self, conversation_id: str, except_id: str = "") -> Sequence[str]:
-        """Marks the conversation's open drafts as stale; their ids."""
-        rows = await self.session.scalars(
+    async def make_stale(self, conversation_id: str) -> None:
+        """Marks the conversation's open drafts as stale."""
+        await self.session.execute(
             update(Draft)
             .where(
                 Draft.organisation_id == self.organisation_id,
                 Draft.conversation_id == conversation_id,
                 Draft.status.in_(OPEN),
-                Draft.id != except_id,
             )
             .values(status="stale")
-            .returning(Draft.id)
         )
-        return rows.all()
 
     async def finish(self, draft_id: str, status: str, at: datetime, body: dict[str, Any] | None = None) -> bool:
         """Gives a due draft its body; False where it is due no longer, so that it is made once."""
@@ -174,18 +171,22 @@ class FollowUps:
         )
         return done.first() is not None
 
+    async def any_fallen_due(self, now: datetime) -> bool:
+        """Whether there is one that is due, not done, and of which nobody was reminded yet."""
+        return await self.session.scalar(select(FollowUp.id).where(*self._unreminded(now)).limit(1)) is not None
+
     async def fallen_due(self, now: datetime) -> Sequence[FollowUp]:
         """Due, not done, and nobody reminded yet; marked as reminded."""
         return (
             await self.session.scalars(
-                update(FollowUp)
-                .where(
-                    FollowUp.organisation_id == self.organisation_id,
-                    FollowUp.due_at <= now,
-                    FollowUp.done_at.is_(None),
-                    FollowUp.reminded_at.is_(None),
-                )
-                .values(reminded_at=now)
-                .returning(FollowUp)
+                update(FollowUp).where(*self._unreminded(now)).values(reminded_at=now).returning(FollowUp)
             )
         ).all()
+
+    def _unreminded(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
+        return (
+            FollowUp.organisation_id == self.organisation_id,
+            FollowUp.done_at.is_(None),
+            FollowUp.due_at <= now,
+            FollowUp.reminded_at.is_(None),
+        )
