@@ -17,7 +17,7 @@ from triage.errors import Unavailable
 from triage.protocols import Embedder, Scorer, Vectors
 from triage.scoring.values import Reading
 
-WAIT = 0.002
+WAIT = 0.01
 """Seconds that a short batch waits for more, only right after a batch that several callers shared."""
 _EMBED_LATER = 8 * BATCH
 """Embedding queues behind this many later calls for scores: behind them as a rule, but never for ever."""
