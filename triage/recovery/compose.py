@@ -88,7 +88,8 @@ class Composer:
 
 def _least(pieces: list[_Piece]) -> _Piece | None:
     """Returns the piece to leave out first: forms of words, then what the customer said, then what our records say."""
-    for section in ("follow_up", "next_steps", "own"):
+    offers = any(x.section == "options" for x in pieces)
+    for section in ("follow_up", "next_steps", "own") if offers else ("own",):
         for piece in reversed(pieces):
             if piece.section == section:
                 return piece
@@ -263,7 +264,8 @@ class _Writer:
 
     def _answer(self) -> list[_Piece]:
         p, words = self.p, self.words
-        out = [_Piece("acknowledge", self.choice.of(words["thanks"][p.tone]))]
+        stated = p.tone == "question" and "?" not in self.s.text and not p.asked and not _ASKING.match(self.s.text)
+        out = [_Piece("acknowledge", self.choice.of(words["thanks"]["note" if stated else p.tone]))]
         if p.tone in ("thanks", "consent"):
             return out
         told = sorted([*p.problems, *p.others], key=lambda c: c.start)
@@ -289,15 +291,14 @@ class _Writer:
             offered[0].paragraph = not self.short
         answered = [*out, *offered, *self._question()]
         if praised:
-            passed = self.options or "?" in self.s.text
-            return answered if passed else [*answered, _Piece("next_steps", self.choice.of(words["passed_on"]))]
+            return answered if self.options else [*answered, _Piece("next_steps", self.choice.of(words["passed_on"]))]
         if p.article or p.records or offered:
             return answered
         if p.wish and p.tone == "question":
             frame = self.choice.of(self.apology["next"]["wish"])
             said = _Piece("next_steps", sentence(frame.format(clause=p.wish.turned)), [_claim(p.wish)])
             return [*answered, *self._dated(), said]
-        stated = "?" not in self.s.text and not p.asked and p.tone != "idea" and self.s.score.failure_code != "request"
+        stated = stated and self.s.score.failure_code != "request"
         key = "idea" if p.tone == "idea" else "noted" if stated else "short" if self.short else "question"
         held = words["held"][key]
         return [*answered, *self._dated(), _Piece("next_steps", self.choice.of(held))]
@@ -609,6 +610,7 @@ class _Writer:
         return _Piece("close", "\n".join(lines), paragraph=True)
 
 
+_ASKING = re.compile(r"(?:is|are|do|does|can|could|will|would|how|what|when|where|why|who|which)\b", re.I)
 _GOOD = re.compile(
     r"\b(?:best|better|good|great|kind|kindly|patient|lovely|happy|glad|quick|warm|right|love|loved|laughed|smil\w+|passed|"
     r"helped|wonderful|excellent|fantastic|amazing|brilliant|perfect|gorgeous|awesome|thank\w*|pleased|impressed|"

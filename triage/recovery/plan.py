@@ -1145,7 +1145,8 @@ def _answer(s: Situation, kind: Kind) -> tuple[Article | None, tuple[str, ...]]:
         return None, ()
     sentences = [x.strip() for x in re.split(r"(?<=[.!?])\s+(?=[A-Z])", best.text) if x.strip() and "{" not in x]
     labels = sum(len(r.label.split()) + 5 for r in s.remedies if r.when is None)
-    room = (76 if s.channel in ("chat", "sms") else 125 if kind != "failure" else 70) - min(labels, 30)
+    brief = s.channel in ("chat", "sms")
+    room = (45 if brief else 70) if kind == "failure" else (76 if brief else 125) - min(labels, 30)
     ranked = sorted(range(len(sentences)), key=lambda i: (-_point(sentences[i], asked) - (i == 0), i))
     kept: set[int] = set()
     for i in ranked:
