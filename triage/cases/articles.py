@@ -10,19 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triage.cases.terms import terms
 from triage.cases.values import Article
 from triage.cases.weights import idf
 from triage.protocols import AsyncEmbedder, Vectors
+from triage.store.engine import Store
 from triage.store.repositories.articles import Articles
-
-if TYPE_CHECKING:
-    from triage.service import Service
-    from triage.store.engine import Store
 
 PASSAGE = 400
 """Characters of a passage, at most, unless one sentence is longer: an answer is one passage of an article."""
@@ -57,13 +54,23 @@ class ArticleSearch:
         self._lock = asyncio.Lock()
 
     async def search(
-        self, store: "Store", embedder: AsyncEmbedder, organisation_id: str, text: str, limit: int = FEW
+        self,
+        store: Store,
+        embedder: AsyncEmbedder,
+        organisation_id: str,
+        text: str,
+        limit: int = FEW,
+        vector: NDArray[np.float32] | None = None,
     ) -> list[tuple[Article, float]]:
-        """Returns the articles that may answer `text` with their scores, best first; none where none is near."""
+        """Returns the articles that may answer `text` with their scores, best first; none where none is near.
+
+        `vector` is the text's embedding where the caller has it already.
+        """
         shelf = await self._shelf(store, embedder, organisation_id)
         if not shelf.articles or not text.strip():
             return []
-        [vector] = await embedder.embed([text])
+        if vector is None:
+            [vector] = await embedder.embed([text])
         cosines = np.full(len(shelf.articles), -1.0)
         np.maximum.at(cosines, shelf.owner, shelf.vectors @ vector)  # an article is as near as its nearest passage
         asked = {stem: idf(shelf.counts[stem], len(shelf.articles)) for stem in set(terms(text))}
@@ -75,7 +82,7 @@ class ArticleSearch:
         scored.sort(key=lambda pair: (-pair[1], pair[0].id))
         return [(article, round(score, 4)) for article, score in scored[:limit] if score >= NEAR]
 
-    async def _shelf(self, store: "Store", embedder: AsyncEmbedder, organisation_id: str) -> _Shelf:
+    async def _shelf(self, store: Store, embedder: AsyncEmbedder, organisation_id: str) -> _Shelf:
         key = (organisation_id, embedder.name)
         async with self._lock:
             async with store.read() as session:
@@ -115,9 +122,3 @@ def passages(article: Article) -> list[str]:
             piece = ""
         piece = f"{piece} {sentence}".strip()
     return [f"{article.title}. {p}" for p in [*pieces, piece] if p] or [article.title]
-
-
-async def find_articles(service: "Service", organisation_id: str, text: str, limit: int = FEW) -> list[Article]:
-    """Returns the few articles and saved replies that may answer a message, best first."""
-    found = await service.articles.search(service.store, service.embedder, organisation_id, text, limit)
-    return [article for article, _ in found]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 
-from triage.cases.articles import find_articles
-from triage.cases.similar import circumstances_of, similar_cases
+from triage.cases.similar import circumstances_of, embedded, similar_articles, similar_cases
 from triage.cases.values import Filters
 from triage.conversation import change, current
 from triage.errors import Conflict, Invalid, NotFound, StaleVersion
@@ -84,8 +83,9 @@ async def situation_of(service: Service, organisation_id: str, row: DraftRow) ->
     cleaned = clean(message.text)
     about = circumstances_of(service, score, conversation.channel, conversation.order)
     own = Filters(not_conversation=conversation.id)
-    similar = await similar_cases(service, organisation_id, cleaned.text, about, own, SIMILAR_CASES)
-    articles = await find_articles(service, organisation_id, cleaned.text)
+    vector = await embedded(service, cleaned.text)
+    similar = await similar_cases(service, organisation_id, cleaned.text, about, own, SIMILAR_CASES, vector)
+    articles = await similar_articles(service, organisation_id, cleaned.text, vector)
     brand = organisation.brand or {}
     situation = Situation(
         id=message.id,
