@@ -28,9 +28,10 @@ def circumstances_of(
 async def embedded(service: Service, text: str) -> Vector | None:
     """The text's vector for both searches; None while the embedder is down."""
     try:
-        [vector] = await service.embedder.embed([text])
+        vectors = await service.embedder.embed([text])
     except Unavailable:
         return None
+    vector: Vector = vectors[0]
     return vector
 
 
