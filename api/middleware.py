@@ -14,6 +14,7 @@ from api.problems import problem
 
 MAX_BODY = 4_000_000
 TOO_LARGE = f"A body may hold at most {MAX_BODY:,} bytes."
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 SECONDS = Histogram("amends_request_seconds", "Time to answer a request", ["method", "route", "status"])
 log = structlog.get_logger()
@@ -47,7 +48,10 @@ class Around:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))  # answers hold what customers wrote
+                message["headers"] = headers
             await send(message)
 
         try:
@@ -59,10 +63,11 @@ class Around:
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")
-            SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+            method = scope["method"] if scope["method"] in METHODS else "other"  # a caller may invent any number
+            SECONDS.labels(method, route, str(status)).observe(seconds)
             log.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 1),

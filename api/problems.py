@@ -9,12 +9,16 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from triage.errors import AmendsError
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+PASSING = frozenset({"40001", "40P01", "53300", "57P01", "57P03"})
+"""SQLSTATEs of PostgreSQL after which the same may succeed: lost to another, too many connections, shutting down."""
 
 
 class ProblemResponse(JSONResponse):
@@ -74,6 +78,16 @@ def install(app: FastAPI) -> None:
         return problem(
             request, error.status_code, code, str(jsonable_encoder(error.detail)), headers=dict(error.headers or {})
         )
+
+    @app.exception_handler(DBAPIError)
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(ConnectionError)
+    async def _down(request: Request, error: Exception) -> ProblemResponse:
+        if isinstance(error, DBAPIError) and not isinstance(error, OperationalError | InterfaceError):
+            if getattr(error.orig, "sqlstate", None) not in PASSING:
+                raise error
+        log.error("the database does not answer", error=type(error).__name__, path=request.url.path)
+        return problem(request, 503, "unavailable", "The database does not answer, or is busy; try again.")
 
     @app.exception_handler(Exception)
     async def _unknown(request: Request, error: Exception) -> ProblemResponse:

@@ -29,12 +29,12 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         url = make_url(settings.rows_url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"hide_parameters": True}  # an error's text goes to logs and terminals
         if self.is_sqlite:
             make_private(Path(url.database or ""))
-            options = {"connect_args": {"async_creator_fn": sqlite.connect}}
+            options |= {"connect_args": {"async_creator_fn": sqlite.connect}}
         else:
-            options = {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+            options |= {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if self.is_sqlite:
             sqlite.prepare(self.engine, settings.synchronous)
