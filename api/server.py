@@ -23,7 +23,7 @@ from triage.store.repositories.directory import Directory
 from triage.store.repositories.people import People
 from triage.work.jobs import Jobs
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 """How long a thread may keep the interpreter while another wants it. With Python's 5 ms, a statement's way to the
 database's thread and back took 5 ms whenever a draft was being written."""
 
