@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
+import threading
 from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
 from bodies import message
+from dbos import DBOS
 
 from triage.messages.ingest import ingest
 from triage.messages.posted import PostedMessage
@@ -87,4 +89,30 @@ async def test_jobs_that_wait_their_turn_count_however_long_and_running_ones_unt
         composer.go_on.set()
         for draft_id in due:
             assert await made(service, organisation.id, draft_id) == "ready"
+        await jobs.stop()
+
+
+async def test_the_sweep_runs_while_a_draft_is_being_written(service: Any, organisation: Any, clock: Any) -> None:
+    """It asks the library about running jobs from inside a job; that must be no step of it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Composer):
+        def draft(self, situation: Any) -> Any:
+            begun.set()
+            go_on.wait(20)
+            return super().draft(situation)
+
+    service.drafters["composer"] = Slow()
+    jobs = Jobs(service)
+    await jobs.start()
+    try:
+        done = await ingest(service, organisation.id, PostedMessage.model_validate(message()), "test")
+        assert await asyncio.to_thread(begun.wait, 20)
+        clock.advance(minutes=1)  # the draft is overdue now
+        swept = await asyncio.to_thread(DBOS.start_workflow, jobs._sweep, clock(), None)
+        await asyncio.to_thread(swept.get_result)
+        go_on.set()
+        assert await made(service, organisation.id, done.answer["draft_id"]) == "ready"
+    finally:
+        go_on.set()
         await jobs.stop()

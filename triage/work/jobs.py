@@ -9,6 +9,7 @@ import asyncio
 import warnings
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -126,7 +127,8 @@ class Jobs:
         """Runs it on the service's loop, whose connections it uses, and waits. The exception carries no text."""
         assert self._loop is not None
         failure: str | None = None
-        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        # In a context of its own: in the job's, the library would record what the work asks of it as steps of the job.
+        running = Context().run(asyncio.run_coroutine_threadsafe, work, self._loop)
         try:
             running.result(timeout=120)
         except Exception as error:
