@@ -177,8 +177,10 @@ async def expire_texts(session: WriteSession, organisation_id: str, before: date
     priorities, times and events stay, so that figures of the past still add up. Cases stay: personal data was replaced
     when they were made. Call it until it returns 0; each call is a transaction of its own, and a short one.
     """
-    with_texts = exists().where(Message.conversation_id == Conversation.id, Message.text != "") | exists().where(
-        Draft.conversation_id == Conversation.id, Draft.body.is_not(None)
+    with_texts = exists().where(
+        Message.organisation_id == organisation_id, Message.conversation_id == Conversation.id, Message.text != ""
+    ) | exists().where(
+        Draft.organisation_id == organisation_id, Draft.conversation_id == Conversation.id, Draft.body.is_not(None)
     )
     ids = (
         await session.scalars(
@@ -193,9 +195,13 @@ async def expire_texts(session: WriteSession, organisation_id: str, before: date
             .limit(limit)
         )
     ).all()
+    if not ids:
+        return 0
     for table, emptied in EMPTIED.items():
         await session.execute(
-            update(table).where(table.organisation_id == organisation_id, _within(table, ids)).values(emptied)
+            update(table)
+            .where(table.organisation_id == organisation_id, _within(table, organisation_id, ids))
+            .values(emptied)
         )
     await session.execute(
         delete(IdempotentAnswer).where(
@@ -228,11 +234,12 @@ def _rows_of(table: SqlTable, organisation_id: str, customer_id: str) -> ColumnE
     return owned & table.c[where.column].in_(select(parent.c.id).where(_rows_of(parent, organisation_id, customer_id)))
 
 
-def _within(table: Any, conversation_ids: Sequence[str]) -> ColumnElement[bool]:
+def _within(table: Any, organisation_id: str, conversation_ids: Sequence[str]) -> ColumnElement[bool]:
     if table is Conversation:
         return Conversation.id.in_(conversation_ids)
     if table is DraftEdit:
-        return DraftEdit.draft_id.in_(select(Draft.id).where(Draft.conversation_id.in_(conversation_ids)))
+        theirs = Draft.conversation_id.in_(conversation_ids)
+        return DraftEdit.draft_id.in_(select(Draft.id).where(Draft.organisation_id == organisation_id, theirs))
     mine: ColumnElement[bool] = table.conversation_id.in_(conversation_ids)
     return mine
 

@@ -171,6 +171,7 @@ class Conversation(Owned, Table):
     __table_args__ = (
         UniqueConstraint("organisation_id", "source", "external_id"),
         Index("ix_conversation_queue", "organisation_id", "status", "act_by", "id"),
+        Index("ix_conversation_owner", "organisation_id", "owner_id", "status", "act_by", "id"),
         Index("ix_conversation_customer", "organisation_id", "customer_id"),
     )
     customer_id: Mapped[str] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
@@ -265,6 +266,7 @@ class ConversationEvent(Owned, Table):
     __table_args__ = (
         UniqueConstraint("organisation_id", "source", "external_id"),
         Index("ix_conversation_event", "organisation_id", "conversation_id", "at"),
+        Index("ix_conversation_event_actor", "organisation_id", "actor", "type", "at"),
     )
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     type: Mapped[str]
@@ -395,7 +397,10 @@ class FollowUp(Owned, Table):
     """What was promised in an accepted reply, and by when."""
 
     __tablename__ = "follow_up"
-    __table_args__ = (Index("ix_follow_up_due", "organisation_id", "done_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_follow_up_due", "organisation_id", "done_at", "due_at"),
+        Index("ix_follow_up_conversation", "organisation_id", "conversation_id"),
+    )
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     draft_id: Mapped[str] = mapped_column(ForeignKey("draft.id", ondelete="CASCADE"))
     promise: Mapped[str] = mapped_column(Text)

@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.cases.terms import terms
 from triage.cases.values import Case, Filters, Outcome, Tally
+from triage.store.repositories import owns
 from triage.store.tables import CaseIndex, CaseRecord, Embedding
 
 COMMON = 5_000
@@ -165,12 +166,7 @@ class Cases:
         }
 
     def _owns(self, column: Any) -> ColumnElement[bool]:
-        """Whether a row is the organisation's, where its id is given too: not by an index.
-
-        SQLite would take the organisation's index, and read all of its rows, rather than look up some hundred ids.
-        """
-        owns: ColumnElement[bool] = (column + "") == self.organisation_id
-        return owns
+        return owns(column, self.organisation_id)
 
     async def by_external_id(self, external_ids: Sequence[str]) -> dict[str, Case]:
         rows = await self.session.scalars(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
@@ -14,6 +14,7 @@ from triage.ids import new_id
 from triage.priority import Priority as PriorityValue
 from triage.priority import Reason, Standing
 from triage.scoring.values import Score
+from triage.store.repositories import owns
 from triage.store.repositories.messages import Messages
 from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, User
 from triage.store.tables import Score as ScoreRow
@@ -44,6 +45,9 @@ class QueueRow:
     priority: Priority | None
     score: Score | None
     """Of the message that counts: the worst since our last reply."""
+
+
+Place = tuple[Conversation, Customer, User | None]
 
 
 class Conversations:
@@ -98,10 +102,9 @@ class Conversations:
         count = await self.session.scalar(
             select(func.count())
             .select_from(Message)
-            .join(Conversation, Conversation.id == Message.conversation_id)
             .where(
                 Message.organisation_id == self.organisation_id,
-                Conversation.customer_id == customer_id,
+                Message.conversation_id.in_(self._ids_of_customer(customer_id)),
                 Message.author == "customer",
                 Message.machine.is_(None),
                 Message.sent_at >= since,
@@ -112,19 +115,24 @@ class Conversations:
 
     async def had_failure(self, customer_id: str) -> bool:
         """Whether one of this customer's conversations was about a service failure."""
+        written = select(Message.id).where(
+            Message.organisation_id == self.organisation_id,
+            Message.conversation_id.in_(self._ids_of_customer(customer_id)),
+        )
         newest = await self.session.scalars(
             select(ScoreRow.failure)
-            .join(Message, Message.id == ScoreRow.message_id)
-            .join(Conversation, Conversation.id == Message.conversation_id)
-            .where(
-                ScoreRow.organisation_id == self.organisation_id,
-                Conversation.customer_id == customer_id,
-            )
+            .where(ScoreRow.organisation_id == self.organisation_id, ScoreRow.message_id.in_(written))
             .order_by(ScoreRow.created_at.desc())
             .limit(20)
         )
         return any(
             max(failure, key=failure.__getitem__) not in ("request", "praise", "other") for failure in newest if failure
+        )
+
+    def _ids_of_customer(self, customer_id: str) -> Select[str]:
+        # For IN, not for a join: SQLite would begin at the other end, and read the organisation's every message.
+        return select(Conversation.id).where(
+            Conversation.organisation_id == self.organisation_id, Conversation.customer_id == customer_id
         )
 
     def add_event(
@@ -229,7 +237,25 @@ class Conversations:
     async def queue(
         self, filters: QueueFilters, limit: int, after: tuple[datetime | None, str] | None = None
     ) -> list[QueueRow]:
-        """Rows by act_by (none last), then id, from just after the place `after`."""
+        """Rows by act_by (none last), then id, from just after the place `after`.
+
+        Those with and those without act_by are asked for apart: each is one run along the index of the queue.
+        """
+        found: list[Place] = []
+        if after is None or after[0] is not None:
+            timed = self._queue(filters).where(Conversation.act_by.is_not(None))
+            if after is not None:
+                at, last = after
+                timed = timed.where(Conversation.act_by >= at, or_(Conversation.act_by > at, Conversation.id > last))
+            found = await self._rows(timed.order_by(Conversation.act_by, Conversation.id).limit(limit))
+        if len(found) < limit and not filters.due_before:
+            untimed = self._queue(filters).where(Conversation.act_by.is_(None))
+            if after is not None and after[0] is None:
+                untimed = untimed.where(Conversation.id > after[1])
+            found += await self._rows(untimed.order_by(Conversation.id).limit(limit - len(found)))
+        return await self._explained(found)
+
+    def _queue(self, filters: QueueFilters) -> Select[Conversation, Customer, User]:
         conditions: list[ColumnElement[bool]] = [
             Conversation.organisation_id == self.organisation_id,
             Conversation.status == filters.status,
@@ -244,30 +270,26 @@ class Conversations:
             conditions.append(Customer.tier == filters.tier)
         if filters.due_before:
             conditions.append(Conversation.act_by < filters.due_before)
-        if after is not None:
-            conditions.append(_after(*after))
-        rows = await self.session.execute(
-            self._with_people()
-            .where(*conditions)
-            .order_by(case((Conversation.act_by.is_(None), 1), else_=0), Conversation.act_by, Conversation.id)
-            .limit(limit)
-        )
-        return await self._explained([(conversation, customer, owner) for conversation, customer, owner in rows])
+        return self._with_people().where(*conditions)
 
     async def rows(self, conversation_ids: Sequence[str]) -> list[QueueRow]:
         """These conversations as the queue shows them, in no order."""
-        rows = await self.session.execute(self._with_people().where(Conversation.id.in_(conversation_ids)))
-        return await self._explained([(conversation, customer, owner) for conversation, customer, owner in rows])
+        return await self._explained(await self._rows(self._with_people().where(Conversation.id.in_(conversation_ids))))
+
+    async def _rows(self, statement: Select[Conversation, Customer, User]) -> list[Place]:
+        return [
+            (conversation, customer, owner) for conversation, customer, owner in await self.session.execute(statement)
+        ]
 
     def _with_people(self) -> Select[Conversation, Customer, User]:
         return (
             select(Conversation, Customer, User)
             .join(Customer, Customer.id == Conversation.customer_id)
             .outerjoin(User, User.id == Conversation.owner_id)
-            .where(Conversation.organisation_id == self.organisation_id)
+            .where(owns(Conversation.organisation_id, self.organisation_id))
         )
 
-    async def _explained(self, found: Sequence[tuple[Conversation, Customer, User | None]]) -> list[QueueRow]:
+    async def _explained(self, found: Sequence[Place]) -> list[QueueRow]:
         priorities = await self._newest_priorities([c.id for c, _, _ in found])
         counting = {c: p.inputs["message_id"] for c, p in priorities.items()}
         scores = await Messages(self.session, self.organisation_id).scores(list(counting.values()))
@@ -289,7 +311,7 @@ class Conversations:
         rows = await self.session.scalars(
             select(Priority)
             .join(Conversation, Priority.id == newest)
-            .where(Conversation.organisation_id == self.organisation_id, Conversation.id.in_(conversation_ids))
+            .where(owns(Conversation.organisation_id, self.organisation_id), Conversation.id.in_(conversation_ids))
         )
         return {p.conversation_id: p for p in rows}
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
 from triage.scoring.values import FRUSTRATION_LEVELS, URGENCY_LEVELS, Ordinal, Score, Signal
+from triage.store.repositories import owns
 from triage.store.tables import Message
 from triage.store.tables import Score as ScoreRow
 
@@ -45,7 +46,7 @@ class Messages:
         """The first `length` characters of each message, by id."""
         rows = await self.session.execute(
             select(Message.id, func.substr(Message.text, 1, length)).where(
-                Message.organisation_id == self.organisation_id, Message.id.in_(message_ids)
+                owns(Message.organisation_id, self.organisation_id), Message.id.in_(message_ids)
             )
         )
         return {message_id: text for message_id, text in rows}

@@ -177,6 +177,12 @@ def upgrade() -> None:
             "organisation_id", "source", "external_id", name="uq_conversation_organisation_id_source_external_id"
         ),
     )
+    op.create_index(
+        "ix_conversation_owner",
+        "conversation",
+        ["organisation_id", "owner_id", "status", "act_by", "id"],
+        unique=False,
+    )
     op.create_index("ix_conversation_customer", "conversation", ["organisation_id", "customer_id"], unique=False)
     op.create_index(
         "ix_conversation_queue", "conversation", ["organisation_id", "status", "act_by", "id"], unique=False
@@ -238,6 +244,9 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_conversation_event", "conversation_event", ["organisation_id", "conversation_id", "at"], unique=False
+    )
+    op.create_index(
+        "ix_conversation_event_actor", "conversation_event", ["organisation_id", "actor", "type", "at"], unique=False
     )
     op.create_table(
         "idempotent_answer",
@@ -423,3 +432,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_follow_up"),
     )
     op.create_index("ix_follow_up_due", "follow_up", ["organisation_id", "done_at", "due_at"], unique=False)
+    op.create_index("ix_follow_up_conversation", "follow_up", ["organisation_id", "conversation_id"], unique=False)
