@@ -71,7 +71,9 @@ def state(connection: Connection) -> dict[str, Any]:
     def one(query: str) -> int:
         return int(connection.execute(text(query)).scalar_one())
 
-    statuses = Counter(dict(connection.execute(text("select status, count(*) from draft group by status")).tuples()))
+    statuses = Counter(
+        {status: n for status, n in connection.execute(text("select status, count(*) from draft group by 1"))}
+    )
     return {
         "messages": one("select count(*) from message"),
         "external ids": one("select count(distinct external_id) from message"),

@@ -159,7 +159,7 @@ async def check(env: dict[str, str], answered: dict[str, str]) -> None:
     store = Store(Settings(data=Path(env["AMENDS_DATA"]), database_url=env.get("AMENDS_DATABASE_URL", "")))
     try:
         async with store.read() as session:
-            messages = dict((await session.execute(select(Message.external_id, Message.id))).tuples().all())
+            messages = {name: id for name, id in await session.execute(select(Message.external_id, Message.id))}
             rows = await session.scalar(select(func.count()).select_from(Message))
             scores = Counter((await session.scalars(select(Score.message_id))).all())
             drafts = (await session.execute(select(Draft.message_id, Draft.attempt, Draft.status))).all()
