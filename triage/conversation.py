@@ -32,6 +32,8 @@ class OpenConversation:
     place: int | None
     priority: Priority | None
     messages: Sequence[Message]
+    newest: Message | None
+    """The newest customer message; automatic mail only where there is nothing else."""
     scores: dict[str, Score]
     events: Sequence[ConversationEvent]
     drafts: Sequence[Draft]
@@ -94,8 +96,9 @@ async def open_conversation(service: Service, organisation_id: str, conversation
         drafts = await Drafts(session, organisation_id).of_conversation(conversation.id)
         follow_ups = await FollowUps(session, organisation_id).of_conversation(conversation.id)
         history = [c for c in await conversations.of_customer(customer.id) if c.id != conversation.id]
-    cases = NOTHING
-    if newest := next((m for m in reversed(written) if m.id in scores), None):
+    cases, scored = NOTHING, [m for m in reversed(written) if m.id in scores]
+    newest = next((m for m in scored if not m.machine), next(iter(scored), None))
+    if newest:
         incoming = Incoming(newest.text, newest.subject, customer.language, conversation.channel, newest.sent_at)
         [fresh] = await score_all_async([incoming], service.scorer, evidence=True)
         scores[newest.id] = _with_evidence(scores[newest.id], fresh)
@@ -103,7 +106,7 @@ async def open_conversation(service: Service, organisation_id: str, conversation
         own = Filters(not_conversation=conversation.id)
         cases = await similar_cases(service, organisation_id, clean(newest.text).text, about, own)
     return OpenConversation(
-        conversation, customer, place, priority, written, scores, events, drafts, follow_ups, cases, history
+        conversation, customer, place, priority, written, newest, scores, events, drafts, follow_ups, cases, history
     )
 
 

@@ -12,6 +12,7 @@ from triage.store.engine import Store
 from triage.store.erasure import customer_id_of, erase_customer, export_customer
 from triage.store.migrate import upgrade
 from triage.store.repositories.directory import Directory
+from triage.store.repositories.live import Audit
 from triage.store.repositories.people import People
 from triage.store.tables import ApiKey
 
@@ -100,6 +101,7 @@ async def revoke(settings: Settings, key_id: str, now: datetime, organisation: s
         async with store.write() as session:
             if not await People(session, organisation_id).revoke_key(key_id, now):
                 raise NotFound("There is no such key that is not revoked already.")
+            Audit(session, organisation_id).add("operator", "key.revoked", key_id, now)
 
 
 async def export_one(settings: Settings, customer: str, organisation: str | None) -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def conversation(conversation_id: str, request: Request, who: Reader, serv
         cited = show.cited(found.drafts[0].body, "article") if found.drafts else []
         titles = await Articles(session, who.organisation_id).titles(cited)
         waiting = (await Conversations(session, who.organisation_id).counts()).get("open", 0)
-    newest = next((m for m in reversed(found.messages) if m.id in found.scores), None)
+    newest = found.newest
     draft = next(iter(found.drafts), None)
     return await page(
         request,

@@ -17,6 +17,8 @@ from triage.store.repositories.live import Events
 POLL_SECONDS = 1.0
 QUIET_POLLS = 15
 """After so many polls without news a comment keeps proxies from closing the stream."""
+LATE = 100
+"""An event may be committed after so many of higher numbers: PostgreSQL numbers them before they are committed."""
 router = APIRouter(tags=["events"])
 
 
@@ -40,18 +42,21 @@ async def get_events(
 
 
 async def _stream(request: Request, service: Service, organisation_id: str, after: int | None) -> AsyncIterator[str]:
-    if after is None:
-        async with service.store.read() as session:
-            after = await Events(session, organisation_id).newest()
+    async with service.store.read() as session:
+        events = Events(session, organisation_id)
+        after = await events.newest() if after is None else after
+        told = {event.id for event in await events.after(after - LATE, LATE) if event.id <= after}
     yield "retry: 2000\n\n"
     quiet = 0
     while not await request.is_disconnected() and not request.app.state.stopping.is_set():
         async with service.store.read() as session:
-            news = await Events(session, organisation_id).after(after)
+            recent = await Events(session, organisation_id).after(after - LATE, LATE + 200)
+        news = [event for event in recent if event.id not in told]
         for event in news:
-            after = event.id
+            after = max(after, event.id)
             data = json.dumps({"type": event.type, "at": event.at.isoformat(), **event.subject})
             yield f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n"
+        told = {number for number in told.union(event.id for event in news) if number > after - LATE}
         quiet = 0 if news else quiet + 1
         if quiet and quiet % QUIET_POLLS == 0:
             yield ": still here\n\n"

@@ -153,13 +153,18 @@ async def test_the_right_id_with_a_wrong_secret(admin: Any) -> None:
     assert answer.status_code == 401
 
 
-async def test_a_revoked_key_ends_at_once(admin: Any, service: Any) -> None:
+async def test_a_revoked_key_ends_at_once_and_so_do_its_users_browsers(admin: Any, service: Any) -> None:
+    from triage.keys import create_browser_session, principal_of_session
     from triage.store.repositories.people import People
 
+    now = service.clock()
+    token, _ = await create_browser_session(service.store, admin.organisation_id, admin.user_id, "session", now)
+    assert await principal_of_session(service.store, token, "session", now)
     async with service.store.write() as session:
         [key] = await People(session, admin.organisation_id).keys()
         assert await People(session, admin.organisation_id).revoke_key(key.id, service.clock())
     assert (await admin.get("/v1/queue")).status_code == 401
+    assert await principal_of_session(service.store, token, "session", now) is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from bodies import message
 
 from api.routes import events
+from triage.store.repositories.live import Events
 
 
 class Listener:
@@ -81,3 +82,26 @@ async def test_who_may_listen(client: Any, caller: Any, organisation: Any) -> No
     assert (await (await caller(organisation, "ingest")).get("/v1/events")).status_code == 403
     bad = await (await caller(organisation)).get("/v1/events", headers={"Last-Event-ID": "x"})
     assert bad.status_code == 422
+
+
+@pytest.mark.parametrize("store_settings", ["postgres"], indirect=True)
+async def test_what_is_committed_late_is_heard_all_the_same(admin: Any, service: Any, clock: Any) -> None:
+    """PostgreSQL numbers an event when it is written; others may be committed before it is."""
+
+    async def add(type: str) -> None:
+        async with service.store.write() as session:
+            Events(session, admin.organisation_id).add(type, clock(), conversation_id="cnv_0")
+
+    await add("before")
+    late = service.store.write()
+    session = await late.__aenter__()
+    Events(session, admin.organisation_id).add("late", clock(), conversation_id="cnv_0")
+    await session.flush()
+    await add("early")
+    listener = Listener(3)
+    stream = events._stream(listener, service, admin.organisation_id, 0)
+    said = [await anext(stream) for _ in range(3)]
+    assert ["event: before" in said[1], "event: early" in said[2]] == [True, True]
+    await late.__aexit__(None, None, None)
+    rest = [block async for block in stream]
+    assert [block.splitlines()[1] for block in rest] == ["event: late"]

@@ -167,3 +167,12 @@ async def test_what_follows_a_lost_race_is_the_winners_answer(service: Any, orga
     )
     assert first.answer == second.answer
     assert sorted([first.created, second.created]) == [False, True]
+
+
+async def test_automatic_mail_does_not_hide_what_the_customer_wrote_last(admin: Any) -> None:
+    first = (await admin.post("/v1/messages", message(1, "My parcel is late again and nobody answers!"))).json()
+    away = message("1b", "I am out of the office until Monday.", headers={"Auto-Submitted": "auto-replied"})
+    away["conversation"]["external_id"], away["customer"]["external_id"] = "c1", "u1"
+    assert (await admin.post("/v1/messages", away)).json()["machine"]
+    shown = (await admin.get(f"/v1/conversations/{first['conversation_id']}")).json()["messages"]
+    assert [bool(m["score"]["frustration"]["evidence"]) for m in shown] == [True, False]

@@ -56,14 +56,21 @@ class People:
         return key
 
     async def revoke_key(self, key_id: str, now: datetime) -> bool:
-        """Whether there was such a key to revoke."""
+        """Whether there was such a key to revoke. Its user's browsers are signed out: it may have opened one."""
         revoked = await self.session.execute(
             update(ApiKey)
             .where(ApiKey.organisation_id == self.organisation_id, ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
             .values(revoked_at=now)
-            .returning(ApiKey.id)
+            .returning(ApiKey.user_id)
         )
-        return revoked.first() is not None
+        row = revoked.one_or_none()
+        if row is not None:
+            await self.session.execute(
+                delete(BrowserSession).where(
+                    BrowserSession.organisation_id == self.organisation_id, BrowserSession.user_id == row.user_id
+                )
+            )
+        return row is not None
 
     async def keys(self) -> Sequence[ApiKey]:
         return (
