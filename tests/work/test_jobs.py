@@ -15,7 +15,7 @@ from triage.messages.ingest import ingest
 from triage.messages.posted import PostedMessage
 from triage.recovery.compose import Composer
 from triage.store.repositories.drafts import Drafts
-from triage.work.jobs import CONCURRENT_DRAFTS, STRANDED, Jobs, waiting
+from triage.work.jobs import CONCURRENT_DRAFTS, STRANDED, Jobs
 
 SECRET = "zanzibar-kettle-4711"
 pytestmark = [
@@ -78,12 +78,12 @@ async def test_jobs_that_wait_their_turn_count_however_long_and_running_ones_unt
             done = await ingest(service, organisation.id, PostedMessage.model_validate(message(number)), "test")
             due.add(done.answer["draft_id"])
         assert await asyncio.to_thread(composer.begun.wait, 30)
-        while await asyncio.to_thread(waiting, [*due, "drf_other"]) != due:  # enqueued beside the event loop
+        while await asyncio.to_thread(jobs.waiting, [*due, "drf_other"]) != due:  # enqueued beside the event loop
             await asyncio.sleep(0.05)
         with sqlite3.connect(service.settings.data / "work.db") as work:
             long_ago = STRANDED / timedelta(milliseconds=1) + 1000
             work.execute("update workflow_status set started_at_epoch_ms = started_at_epoch_ms - ?", [long_ago])
-        left = await asyncio.to_thread(waiting, [*due])
+        left = await asyncio.to_thread(jobs.waiting, [*due])
         assert 2 <= len(left) < len(due)
     finally:
         composer.go_on.set()
@@ -115,4 +115,16 @@ async def test_the_sweep_runs_while_a_draft_is_being_written(service: Any, organ
         assert await made(service, organisation.id, done.answer["draft_id"]) == "ready"
     finally:
         go_on.set()
+        await jobs.stop()
+
+
+async def test_what_waits_for_a_calm_moment_counts_as_waiting(service: Any, organisation: Any) -> None:
+    """Else the sweep would start job after job for it, and give it up."""
+    jobs = Jobs(service)
+    await jobs.start()
+    try:
+        with service.traffic.one():
+            service.enqueue_draft(organisation.id, "drf_held", 1)
+            assert await asyncio.to_thread(jobs.waiting, ["drf_held", "drf_other"]) == {"drf_held"}
+    finally:
         await jobs.stop()

@@ -30,8 +30,8 @@ POLL_SECONDS = 0.5
 """At most CONCURRENT_DRAFTS / POLL_SECONDS drafts a second: a burst of messages is scored before it is answered."""
 STRANDED = timedelta(minutes=5)
 """A job that has run for so long died with a process that did not come back."""
-GIVES_WAY = 0.25
-"""Seconds that the next draft waits for a moment in which no message is being taken in: in a burst, four a second."""
+GIVES_WAY = 0.2
+"""Seconds that the next draft waits for a moment in which no message is being taken in: in a burst, five a second."""
 KEPT_DAYS = 3
 log = structlog.get_logger()
 
@@ -47,6 +47,8 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="enqueue")
+        self._held: set[str] = set()
+        """Drafts that wait in this process for a calm moment to be enqueued."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
@@ -88,11 +90,12 @@ class Jobs:
         )
 
     def _stop(self) -> None:
-        self._threads.shutdown(wait=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
 
     def enqueue_draft(self, organisation_id: str, draft_id: str, number: int) -> None:
         """Starts job `draft:<draft>:<number>` unless it was started before. What is lost here, the sweep finds."""
+        self._held.add(draft_id)
         self._threads.submit(self._enqueue, organisation_id, draft_id, number)
 
     def _enqueue(self, organisation_id: str, draft_id: str, number: int) -> None:
@@ -102,6 +105,23 @@ class Jobs:
                 DBOS.enqueue_workflow(DRAFTS, self._draft, organisation_id, draft_id)
         except Exception as error:
             log.warning("draft not enqueued; the sweep will", draft_id=draft_id, error=type(error).__name__)
+        finally:
+            self._held.discard(draft_id)
+
+    def waiting(self, draft_ids: Sequence[str]) -> set[str]:
+        """Which of these drafts have a job that waits its turn, however long, or runs since less than STRANDED."""
+        begun_after = (utc_now() - STRANDED).timestamp() * 1000
+        jobs = DBOS.list_workflows(
+            workflow_id_prefix=[f"draft:{draft_id}:" for draft_id in draft_ids],
+            status=["ENQUEUED", "DELAYED", "PENDING"],
+            load_input=False,
+            load_output=False,
+        )
+        return self._held.intersection(draft_ids) | {
+            job.workflow_id.split(":")[1]
+            for job in jobs
+            if job.status != "PENDING" or (job.dequeued_at or job.updated_at or 0) > begun_after
+        }
 
     def _register(self) -> None:
         @DBOS.step(name="make_draft", retries_allowed=True, max_attempts=3)
@@ -114,7 +134,7 @@ class Jobs:
 
         @DBOS.workflow(name="sweep")
         def run_sweep(scheduled: datetime, context: Any) -> None:
-            self._run(sweep(self.service, waiting))
+            self._run(sweep(self.service, self.waiting))
 
         @DBOS.workflow(name="tidy")
         def run_tidy(scheduled: datetime, context: Any) -> None:
@@ -137,22 +157,6 @@ class Jobs:
             log.warning("job failed", error=failure)
         if failure:
             raise RuntimeError(failure)
-
-
-def waiting(draft_ids: Sequence[str]) -> set[str]:
-    """Which of these drafts have a job that waits its turn, however long, or runs since less than STRANDED."""
-    begun_after = (utc_now() - STRANDED).timestamp() * 1000
-    jobs = DBOS.list_workflows(
-        workflow_id_prefix=[f"draft:{draft_id}:" for draft_id in draft_ids],
-        status=["ENQUEUED", "DELAYED", "PENDING"],
-        load_input=False,
-        load_output=False,
-    )
-    return {
-        job.workflow_id.split(":")[1]
-        for job in jobs
-        if job.status != "PENDING" or (job.dequeued_at or job.updated_at or 0) > begun_after
-    }
 
 
 def _forget_jobs(before: datetime) -> None:
