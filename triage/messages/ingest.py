@@ -106,10 +106,10 @@ class Written:
             "source": message.source,
             "external_id": message.external_id,
             "author": message.author,
-            "received_at": message.received_at.isoformat(),
+            "received_at": _written(message.received_at),
             "machine": message.machine,
             "score": self.score.line(message.id) if self.score else None,
-            "priority": {"act_by": priority.act_by.isoformat(), "policy": priority.policy, "reasons": priority.reasons}
+            "priority": {"act_by": _written(priority.act_by), "policy": priority.policy, "reasons": priority.reasons}
             if priority and priority.act_by
             else None,
             "draft_id": self.draft_id,
@@ -342,6 +342,11 @@ async def _agent_wrote(
     if conversation.status in ("open", "snoozed"):
         conversation.status = "answered"
         conversation.snoozed_until = None
+
+
+def _written(at: datetime) -> str:
+    """RFC 3339 as every other answer has it: `Z` for UTC."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _time(value: Any) -> datetime | None:
