@@ -35,15 +35,32 @@ class Found:
 def find(text: str, known: KnownFields | None = None, region: str | None = None) -> list[Found]:
     """Returns personal data in order of place, without overlaps; of two that overlap the longer one counts.
 
+    What is personal in one place is so wherever it stands again, whatever words are around it there.
+
     `region` (ISO 3166, as `GB`) says how national phone numbers are written; without it those of nine large countries
     are known, but a bare row of digits counts only after words such as "call me on".
     """
     found = [*_emails(text), *_known(text, known or KnownFields())]
     if sum(c.isdigit() for c in text) >= 4:
         found += [*_ibans(text), *_cards(text), *_addresses(text)]
-        taken = _without_overlaps(found)
-        found += [f for f in _phones(text, region) if not any(f.start < t.end and t.start < f.end for t in taken)]
-    return _without_overlaps(found)
+        found += _phones(_blanked(text, _without_overlaps(found)), region)
+    found = _without_overlaps(found)
+    return _without_overlaps([*found, *_again(text, found)])
+
+
+def _blanked(text: str, found: list[Found]) -> str:
+    """Returns `text` as long as before: a number beside another one that is known is no part of it."""
+    for f in found:
+        text = f"{text[: f.start]}{'·' * (f.end - f.start)}{text[f.end :]}"
+    return text
+
+
+def _again(text: str, found: list[Found]) -> Iterator[Found]:
+    for words, kind in {text[f.start : f.end]: f.kind for f in found if f.end - f.start > _TELLING}.items():
+        yield from (Found(m.start(), m.end(), kind) for m in re.finditer(re.escape(words), text))
+
+
+_TELLING = 8  # code points: shorter ones may stand elsewhere by chance
 
 
 def _without_overlaps(found: list[Found]) -> list[Found]:
