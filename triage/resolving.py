@@ -15,7 +15,7 @@ from triage.messages.clean import clean
 from triage.messages.personal import KnownFields
 from triage.protocols import Vectors
 from triage.service import Service
-from triage.store.engine import WriteSession
+from triage.store.engine import WriteSession, write_out
 from triage.store.repositories.cases import Cases
 from triage.store.repositories.conversations import Conversations
 from triage.store.repositories.drafts import Drafts
@@ -138,7 +138,7 @@ async def _done(session: AsyncSession, organisation_id: str, conversation_id: st
 
 async def learn_outcome(session: WriteSession, organisation_id: str, conversation_id: str) -> None:
     """Tells the conversation's case, if there is one, how things ended by now."""
-    await session.flush()
+    await write_out(session)
     cases = Cases(session, organisation_id)
     if case := await cases.of_conversation(conversation_id):
         events = await Conversations(session, organisation_id).events(conversation_id)

@@ -21,7 +21,7 @@ from triage.resolving import learn_outcome
 from triage.scoring.score import score_all_async
 from triage.scoring.values import Score
 from triage.service import Service
-from triage.store.engine import WriteSession
+from triage.store.engine import WriteSession, write_out
 from triage.store.repositories.conversations import LOST_RACE, Conversations
 from triage.store.repositories.drafts import Drafts
 from triage.store.repositories.live import Events
@@ -189,7 +189,6 @@ async def _write(
         sent_at=read.sent_at,
         received_at=now,
     )
-    await session.flush()
     if posted.author in ("customer", "agent") or conversation.version == 0:
         conversation.version += 1
     priority, draft_id = None, None
@@ -206,7 +205,7 @@ async def _write(
     data = {"message_id": message.id, "author": posted.author}
     Conversations(session, organisation_id).add_event(conversation.id, "received", by, now, data)
     Events(session, organisation_id).add("queue.changed", now, conversation_id=conversation.id)
-    await session.flush()
+    await write_out(session)
     return Written(message, read.score, priority, draft_id)
 
 
@@ -224,7 +223,6 @@ async def _customer(session: WriteSession, organisation_id: str, posted: PostedM
             language=told.language,
             created_at=now,
         )
-        await session.flush()
         return customer
     if "tier" in told.model_fields_set:
         customer.tier = told.tier
@@ -258,7 +256,6 @@ async def _conversation(
             created_at=now,
             updated_at=now,
         )
-        await session.flush()
     elif conversation.customer_id != customer.id:
         raise Conflict("This conversation belongs to another customer.", pointer="/customer/external_id")
     conversation.subject = told.subject or conversation.subject

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NewType
 
-from sqlalchemy import make_url
+from sqlalchemy import insert, inspect, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from triage.config import Settings
 from triage.store import sqlite
@@ -59,6 +60,27 @@ class Store:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def write_out(session: WriteSession) -> None:
+    """Inserts the new rows in the order in which they were added, then writes what was changed in others.
+
+    The inserts go past the unit of work, which took half of the time of an ingested message and orders rows by
+    relationships, of which we have none. Rows that were inserted so are no longer followed: change them before.
+    """
+    if session.new:
+        await session.run_sync(_insert)
+    await session.flush()
+
+
+def _insert(session: Session) -> None:
+    for row in list(session.new):
+        session.expunge(row)
+        state = inspect(row)
+        session.execute(
+            insert(state.mapper.local_table),
+            {k: state.dict[k] for k in state.mapper.column_attrs.keys() if k in state.dict},
+        )
 
 
 def make_private_at(url: str) -> None:
