@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api import middleware, pages, problems
 from api.routes import cases, conversations, customers, drafts, events, follow_ups, health, messages, queue, triage
+from api.security import KnownKeys
 from api.views import Problem
 from triage.service import Service
 
@@ -31,6 +32,7 @@ def create_app(service: Service) -> FastAPI:
         title="Amends", version=version("amends"), description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None
     )
     app.state.service = service
+    app.state.known_keys = KnownKeys()
     problems.install(app)
     for module in (triage, messages, queue, conversations, drafts, cases, customers, follow_ups, events, health):
         app.include_router(module.router)

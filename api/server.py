@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from rich.console import Console
+from uvicorn.loops.auto import auto_loop_factory
 
 from api.app import create_app
 from api.logs import configure_logs
@@ -26,6 +27,10 @@ from triage.work.jobs import Jobs
 SWITCH_SECONDS = 0.0002
 """How long a thread may keep the interpreter while another wants it. With Python's 5 ms, a statement's way to the
 database's thread and back took 5 ms whenever a draft was being written."""
+
+
+new_loop = auto_loop_factory()
+"""Makes an event loop: uvloop's, where it is installed (not on Windows)."""
 
 
 async def serve(settings: Settings, *, demo: bool = False) -> None:
@@ -81,8 +86,8 @@ def _bind(host: str, port: int) -> socket.socket:
 
     Errors: Unavailable when another program has it.
     """
-    # The protocol is named, for only then asyncio turns Nagle's algorithm off: else an answer's body waits 40 ms for the
-    # acknowledgement of its headers.
+    # The protocol is named, for only then asyncio turns Nagle's algorithm off: else an answer's body waits 40 ms for
+    # the acknowledgement of its headers.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

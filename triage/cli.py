@@ -46,10 +46,11 @@ def fail(detail: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def run(work: Coroutine[Any, Any, Any]) -> Any:
+def run(work: Coroutine[Any, Any, Any], new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> Any:
     """Runs a coroutine; Ctrl-C ends it without a traceback."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(work)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -178,10 +179,11 @@ def serve(
 
     Example: amends serve --demo
     """
+    from api.server import new_loop
     from api.server import serve as serve_api
 
     chosen: dict[str, Any] = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
-    run(serve_api(Settings(**chosen), demo=demo))
+    run(serve_api(Settings(**chosen), demo=demo), new_loop)
 
 
 @app.command(rich_help_panel="Run it")
@@ -190,9 +192,9 @@ def worker() -> None:
 
     Each worker needs a stable name of its own: AMENDS_WORKER_ID=worker-2 amends worker
     """
-    from api.server import work
+    from api.server import new_loop, work
 
-    run(work(Settings()))
+    run(work(Settings()), new_loop)
 
 
 @app.command(rich_help_panel="Run it")

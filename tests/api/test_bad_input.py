@@ -1,6 +1,7 @@
 """What a helpdesk may send by mistake or malice: each gets a clear problem, and nothing is lost or half written."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,6 +166,24 @@ async def test_a_revoked_key_ends_at_once_and_so_do_its_users_browsers(admin: An
         assert await People(session, admin.organisation_id).revoke_key(key.id, service.clock())
     assert (await admin.get("/v1/queue")).status_code == 401
     assert await principal_of_session(service.store, token, "session", now) is None
+
+
+async def test_a_helpdesks_key_is_looked_up_again_after_a_second(
+    caller: Any, organisation: Any, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api import security
+    from triage.store.repositories.people import People
+
+    seconds = [100.0]
+    monkeypatch.setattr(security, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    helpdesk = await caller(organisation, "ingest")
+    assert (await helpdesk.post("/v1/messages", message(1))).status_code == 201
+    async with service.store.write() as session:
+        [key] = await People(session, organisation.id).keys()
+        assert await People(session, organisation.id).revoke_key(key.id, service.clock())
+    assert (await helpdesk.post("/v1/messages", message(2))).status_code == 201
+    seconds[0] += security.KnownKeys.LASTS
+    assert (await helpdesk.post("/v1/messages", message(3))).status_code == 401
 
 
 @pytest.mark.parametrize(
