@@ -11,6 +11,7 @@ from triage.clock import Clock, utc_now
 from triage.config import Settings
 from triage.protocols import AsyncEmbedder, AsyncScorer, Drafter
 from triage.store.engine import Store
+from triage.store.shared import SharedWrites
 
 Enqueue = Callable[[str, str, int], None]
 """Starts the job of a due draft: organisation id, draft id, number of the job. Returns at once; may be called twice."""
@@ -64,6 +65,10 @@ class Service:
     traffic: Traffic = field(default_factory=Traffic)
     enqueue_draft: Enqueue = field(default=_leave_to_sweep)
     close_models: Callable[[], None] = field(default=lambda: None)
+    shared_writes: SharedWrites = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared_writes = SharedWrites(self.store.write)
 
     async def close(self) -> None:
         self.close_models()

@@ -6,6 +6,7 @@ returns the winner's answer.
 
 import hashlib
 import json
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from triage.resolving import learn_outcome
 from triage.scoring.score import score_all_async
 from triage.scoring.values import Score
 from triage.service import Service
-from triage.store.engine import WriteSession, write_out
+from triage.store.engine import WriteSession
 from triage.store.repositories.conversations import LOST_RACE, Conversations
 from triage.store.repositories.drafts import Drafts
 from triage.store.repositories.live import Events
@@ -74,8 +75,10 @@ async def _ingest(service: Service, organisation_id: str, posted: PostedMessage,
     read = await _read(service, posted, fingerprint, now)
     for tries_left in reversed(range(TRIES)):
         try:
-            async with service.store.write() as session:
-                written = await _write(session, organisation_id, posted, read, actor, now)
+            written = await service.shared_writes.run(
+                _touched(organisation_id, posted),
+                lambda session: _write(session, organisation_id, posted, read, actor, now),
+            )
             break
         except LOST_RACE:
             # Lost a race: on this message (answer as the winner did), or on its customer or conversation, which
@@ -132,6 +135,17 @@ async def _answered(service: Service, organisation_id: str, posted: PostedMessag
     return Ingested(written.answer(), False, message.conversation_id)
 
 
+def _touched(organisation_id: str, posted: PostedMessage) -> frozenset[Hashable]:
+    """The customer and the conversation, which a message may make or change."""
+    source = posted.source
+    return frozenset(
+        {
+            (organisation_id, source, "customer", posted.customer.external_id),
+            (organisation_id, source, "conversation", posted.conversation.external_id),
+        }
+    )
+
+
 def _fingerprint(posted: PostedMessage) -> str:
     """SHA-256 of who said what in which conversation; labels that a helpdesk may change later do not count."""
     said = [posted.author, posted.text, posted.html, posted.conversation.external_id, posted.customer.external_id]
@@ -169,7 +183,7 @@ async def _write(
     actor: str,
     now: datetime,
 ) -> Written:
-    """Everything that one message changes; the caller's transaction makes it all or nothing."""
+    """Everything that one message changes; the transaction that it shares makes it all or nothing."""
     customer = await _customer(session, organisation_id, posted, now)
     conversation = await _conversation(session, organisation_id, posted, customer, now)
     message = Messages(session, organisation_id).add(
@@ -205,7 +219,6 @@ async def _write(
     data = {"message_id": message.id, "author": posted.author}
     Conversations(session, organisation_id).add_event(conversation.id, "received", by, now, data)
     Events(session, organisation_id).add("queue.changed", now, conversation_id=conversation.id)
-    await write_out(session)
     return Written(message, read.score, priority, draft_id)
 
 

@@ -30,8 +30,8 @@ POLL_SECONDS = 0.5
 """At most CONCURRENT_DRAFTS / POLL_SECONDS drafts a second: a burst of messages is scored before it is answered."""
 STRANDED = timedelta(minutes=5)
 """A job that has run for so long died with a process that did not come back."""
-GIVES_WAY = 0.2
-"""Seconds that the next draft waits for a moment in which no message is being taken in: in a burst, five a second."""
+GIVES_WAY = 1.0
+"""Seconds that the next draft waits for a moment in which no message is being taken in: in a burst, one a second."""
 KEPT_DAYS = 3
 log = structlog.get_logger()
 
