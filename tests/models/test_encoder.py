@@ -60,3 +60,12 @@ def test_serving_imports_no_training_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_heads_leave_no_thread_spinning():
+    code = (
+        "import numpy, models.encoder; from threadpoolctl import threadpool_info;"
+        "print(all(pool['num_threads'] == 1 for pool in threadpool_info() if pool['user_api'] == 'blas'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "True"
