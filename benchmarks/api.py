@@ -10,6 +10,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 from serving import Server, concurrent, posted
 
@@ -33,6 +34,9 @@ THINGS = ("lamp", "tent", "kettle", "bicycle lock", "subscription box", "heater"
 WHENS = ("last week", "on Monday", "ten days ago", "this morning", "in October")
 
 
+LONE_PAUSE = 0.8  # seconds
+
+
 def texts(count: int, seed: int) -> list[str]:
     """Returns different messages of about 30 tokens."""
     chance = random.Random(seed)
@@ -50,6 +54,17 @@ def median_ms(act: Callable[[], object], times: int) -> float:
         act()
         spent.append((time.perf_counter() - started) * 1000)
     return statistics.median(spent)
+
+
+def lone_ms(scorer: OnnxScorer, post: Callable[[str, Any], object]) -> tuple[float, float]:
+    """Medians of a model call and of a POST, in turns, each after a pause in which the draft before is finished."""
+    bare, posts = [], []
+    for i, text in enumerate(texts(30, 4)):
+        time.sleep(LONE_PAUSE)
+        bare.append(median_ms(lambda text=text: scorer.read([text]), 1))
+        time.sleep(LONE_PAUSE)
+        posts.append(median_ms(lambda i=i, text=text: post("/v1/messages", posted(f"lone{i}", text)), 1))
+    return statistics.median(bare), statistics.median(posts)
 
 
 def peer_rate(batch: list[str], folder: str) -> float:
@@ -77,8 +92,6 @@ def main() -> None:
     batch = texts(64, 1)
     scorer.read(batch)
     bare_batch = median_ms(lambda: scorer.read(batch), 15)
-    single = iter(texts(1000, 2))
-    bare_single = median_ms(lambda: scorer.read([next(single)]), 60)
     peer = peer_rate(texts(512, 3), chosen.peer) if chosen.peer else None
 
     server = Server(chosen.database_url)
@@ -88,9 +101,7 @@ def main() -> None:
         many = {"messages": [{"id": str(i), "text": t} for i, t in enumerate(batch)]}
         post("/v1/triage", many)
         triage = median_ms(lambda: post("/v1/triage", many), 15)
-        lone = iter([posted(f"lone{i}", t) for i, t in enumerate(texts(80, 4))])
-        post("/v1/messages", next(lone))
-        message = median_ms(lambda: (post("/v1/messages", next(lone)), time.sleep(0.1)), 60) - 100
+        bare_single, message = lone_ms(scorer, post)
         rate = concurrent(server, [posted(f"m{i}", t) for i, t in enumerate(texts(chosen.messages, 5))], 16)
         loaded = server.rss_mb()
     finally:
