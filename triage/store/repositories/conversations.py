@@ -14,7 +14,7 @@ from triage.ids import new_id
 from triage.priority import Priority as PriorityValue
 from triage.priority import Reason, Standing
 from triage.scoring.values import Score
-from triage.store.repositories import owns
+from triage.store.repositories import by_external_id, owns
 from triage.store.repositories.messages import Messages
 from triage.store.tables import Conversation, ConversationEvent, Customer, Message, Priority, User
 from triage.store.tables import Score as ScoreRow
@@ -66,12 +66,7 @@ class Conversations:
         return await self.session.scalar(found.with_for_update(key_share=True) if lock else found)
 
     async def by_external_id(self, source: str, external_id: str, *, lock: bool = False) -> Conversation | None:
-        found = select(Conversation).where(
-            Conversation.organisation_id == self.organisation_id,
-            Conversation.source == source,
-            Conversation.external_id == external_id,
-        )
-        return await self.session.scalar(found.with_for_update(key_share=True) if lock else found)
+        return await by_external_id(self.session, Conversation, self.organisation_id, source, external_id, lock=lock)
 
     async def customer(self, customer_id: str) -> Customer | None:
         return await self.session.scalar(
@@ -79,13 +74,7 @@ class Conversations:
         )
 
     async def customer_by_external_id(self, source: str, external_id: str) -> Customer | None:
-        return await self.session.scalar(
-            select(Customer).where(
-                Customer.organisation_id == self.organisation_id,
-                Customer.source == source,
-                Customer.external_id == external_id,
-            )
-        )
+        return await by_external_id(self.session, Customer, self.organisation_id, source, external_id)
 
     def add_customer(self, **fields: Any) -> Customer:
         customer = Customer(id=new_id("cus"), organisation_id=self.organisation_id, **fields)
@@ -172,13 +161,7 @@ class Conversations:
         ).all()
 
     async def event_by_external_id(self, source: str, external_id: str) -> ConversationEvent | None:
-        return await self.session.scalar(
-            select(ConversationEvent).where(
-                ConversationEvent.organisation_id == self.organisation_id,
-                ConversationEvent.source == source,
-                ConversationEvent.external_id == external_id,
-            )
-        )
+        return await by_external_id(self.session, ConversationEvent, self.organisation_id, source, external_id)
 
     async def change(self, conversation_id: str, version: int, at: datetime, **values: Any) -> bool:
         """Writes `values` and the next version if the conversation is still at `version`; whether it was."""

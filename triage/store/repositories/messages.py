@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.ids import new_id
 from triage.scoring.values import FRUSTRATION_LEVELS, URGENCY_LEVELS, Ordinal, Score, Signal
-from triage.store.repositories import owns
+from triage.store.repositories import by_external_id, owns
 from triage.store.tables import Message
 from triage.store.tables import Score as ScoreRow
 
@@ -25,13 +25,7 @@ class Messages:
         )
 
     async def by_external_id(self, source: str, external_id: str) -> Message | None:
-        return await self.session.scalar(
-            select(Message).where(
-                Message.organisation_id == self.organisation_id,
-                Message.source == source,
-                Message.external_id == external_id,
-            )
-        )
+        return await by_external_id(self.session, Message, self.organisation_id, source, external_id)
 
     async def of_conversation(self, conversation_id: str) -> Sequence[Message]:
         return (
