@@ -2,14 +2,13 @@
 
     python benchmarks/model.py --upstream all-MiniLM-L6-v2/ [--labels train.csv]
 
-Absolute figures are this machine's now; read the ratios. Needs torch and onnx. Without --upstream (the folder of
+Absolute figures are this machine's now; read the ratios. Needs onnx. Without --upstream (the folder of
 sentence-transformers/all-MiniLM-L6-v2) only what ships is timed.
 """
 
 import argparse
 import csv
 import random
-import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,8 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.encoder import BATCH, Encoder
-from models.registry import Model, open_model
+from models.encoder import BATCH
 from models.scorer import OnnxScorer
 from triage.config import Settings
 
@@ -77,11 +75,9 @@ def _peer(upstream: Path) -> Callable[[Sequence[str]], Any]:
 
 
 def _exact(upstream: Path, scratch: Path) -> Callable[[Sequence[str]], Any]:
-    from models.export import export, load
+    from models.export import write_exact
 
-    export(load(upstream), scratch / "encoder.onnx")
-    shutil.copy(upstream / "tokenizer.json", scratch)
-    return Encoder(Model(scratch, open_model("minilm-l6-en").config)).encode
+    return write_exact(upstream, scratch).encode
 
 
 def _seconds(work: Callable[[], Any]) -> float:

@@ -42,15 +42,19 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
         """Returns unit vectors (texts, width) and features (texts, features), in the order of `texts`."""
-        # Half a surrogate pair, as `"\\ud83d"` in JSON leaves, is no Unicode: it becomes a question mark.
-        whole = [t if t.isascii() else t.encode("utf-8", "replace").decode() for t in texts]
-        ids = [self._shortened(e.ids) for e in self._tokenizer.encode_batch_fast(whole)]
+        ids = self.tokens(texts)
         parts = [self._run([ids[i] for i in batch]) for batch in batches([len(i) for i in ids])]
         if not parts:
             vectors, features = self._run([[0, 0]])  # for their widths
             return vectors[:0], features[:0]
         back = np.argsort(np.concatenate(list(batches([len(i) for i in ids]))), kind="stable")
         return np.concatenate([v for v, _ in parts])[back], np.concatenate([f for _, f in parts])[back]
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the token ids of each text, special tokens included, at most `max_length`."""
+        # Half a surrogate pair, as `"\\ud83d"` in JSON leaves, is no Unicode: it becomes a question mark.
+        whole = [t if t.isascii() else t.encode("utf-8", "replace").decode() for t in texts]
+        return [self._shortened(e.ids) for e in self._tokenizer.encode_batch_fast(whole)]
 
     def _shortened(self, ids: list[int]) -> list[int]:
         """Keeps beginning and end of a long text: what happened stands first, what is asked stands last."""
