@@ -70,6 +70,18 @@ class Server:
 
         return post
 
+    def settle(self, within: float = 90.0) -> None:
+        """Returns once the server does nothing any more (its drafts are made), or after `within` seconds."""
+        until, calm = time.monotonic() + within, 0
+        while calm < 3 and time.monotonic() < until:
+            before = self._cpu_seconds()
+            time.sleep(0.5)
+            calm = calm + 1 if self._cpu_seconds() - before < 0.05 else 0
+
+    def _cpu_seconds(self) -> float:
+        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
