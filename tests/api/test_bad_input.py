@@ -168,7 +168,7 @@ async def test_a_revoked_key_ends_at_once_and_so_do_its_users_browsers(admin: An
     assert await principal_of_session(service.store, token, "session", now) is None
 
 
-async def test_a_helpdesks_key_is_looked_up_again_after_a_second(
+async def test_a_helpdesks_key_is_looked_up_again_after_some_seconds(
     caller: Any, organisation: Any, service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from api import security

@@ -1,7 +1,7 @@
 """A message comes in: clean, score, then ONE transaction that writes all of it or none.
 
-Looking up, cleaning and scoring happen outside the transaction. Whoever loses the race on the message's unique key
-returns the winner's answer.
+Cleaning and scoring happen outside the transaction, so a message that is sent again is read in vain: looking for it
+before would cost every message more than the few repeated ones would save.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from triage.errors import Conflict, Invalid
 from triage.messages.automatic import machine_reason
@@ -70,26 +72,22 @@ async def ingest(service: Service, organisation_id: str, posted: PostedMessage, 
 async def _ingest(service: Service, organisation_id: str, posted: PostedMessage, actor: str) -> Ingested:
     now = service.clock()
     fingerprint = _fingerprint(posted)
-    if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
-        return first
     read = await _read(service, posted, fingerprint, now)
     for tries_left in reversed(range(TRIES)):
         try:
-            written = await service.shared_writes.run(
+            done = await service.shared_writes.run(
                 _touched(organisation_id, posted),
                 lambda session: _write(session, organisation_id, posted, read, actor, now),
             )
             break
         except LOST_RACE:
-            # Lost a race: on this message (answer as the winner did), or on its customer or conversation, which
-            # another message made or an erasure took away (once more).
-            if (first := await _answered(service, organisation_id, posted, fingerprint)) is not None:
-                return first
+            # Lost a race with another process: on this message, whose answer will be found, or on its customer or
+            # conversation, which another message made or an erasure took away.
             if not tries_left:
                 raise
-    if written.draft_id:
-        service.enqueue_draft(organisation_id, written.draft_id, 1)
-    return Ingested(written.answer(), True, written.message.conversation_id)
+    if done.created and done.answer["draft_id"]:
+        service.enqueue_draft(organisation_id, done.answer["draft_id"], 1)
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +117,19 @@ class Written:
         }
 
 
-async def _answered(service: Service, organisation_id: str, posted: PostedMessage, fingerprint: str) -> Ingested | None:
+async def _answered(
+    session: AsyncSession, organisation_id: str, posted: PostedMessage, fingerprint: str
+) -> Ingested | None:
     """The first answer to a message that is here already; Conflict where it said something else."""
-    async with service.store.read() as session:
-        messages = Messages(session, organisation_id)
-        message = await messages.by_external_id(posted.source, posted.external_id)
-        if message is None:
-            return None
-        if message.fingerprint != fingerprint:
-            raise Conflict("This source and external_id were used before for another message.", pointer="/external_id")
-        score = await messages.first_score(message.id)
-        priority = await Conversations(session, organisation_id).priority_of_message(message.id)
-        draft = await Drafts(session, organisation_id).of_message(message.id)
+    messages = Messages(session, organisation_id)
+    message = await messages.by_external_id(posted.source, posted.external_id)
+    if message is None:
+        return None
+    if message.fingerprint != fingerprint:
+        raise Conflict("This source and external_id were used before for another message.", pointer="/external_id")
+    score = await messages.first_score(message.id)
+    priority = await Conversations(session, organisation_id).priority_of_message(message.id)
+    draft = await Drafts(session, organisation_id).of_message(message.id)
     written = Written(message, score, priority, draft.id if draft else None)
     return Ingested(written.answer(), False, message.conversation_id)
 
@@ -182,8 +181,10 @@ async def _write(
     read: Read,
     actor: str,
     now: datetime,
-) -> Written:
+) -> Ingested:
     """Everything that one message changes; the transaction that it shares makes it all or nothing."""
+    if (first := await _answered(session, organisation_id, posted, read.fingerprint)) is not None:
+        return first
     customer = await _customer(session, organisation_id, posted, now)
     conversation = await _conversation(session, organisation_id, posted, customer, now)
     message = Messages(session, organisation_id).add(
@@ -219,7 +220,8 @@ async def _write(
     data = {"message_id": message.id, "author": posted.author}
     Conversations(session, organisation_id).add_event(conversation.id, "received", by, now, data)
     Events(session, organisation_id).add("queue.changed", now, conversation_id=conversation.id)
-    return Written(message, read.score, priority, draft_id)
+    written = Written(message, read.score, priority, draft_id)
+    return Ingested(written.answer(), True, conversation.id)
 
 
 async def _customer(session: WriteSession, organisation_id: str, posted: PostedMessage, now: datetime) -> Customer:
