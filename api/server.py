@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -23,11 +22,6 @@ from triage.store.migrate import upgrade
 from triage.store.repositories.directory import Directory
 from triage.store.repositories.people import People
 from triage.work.jobs import Jobs
-
-SWITCH_SECONDS = 0.0002
-"""How long a thread may keep the interpreter while another wants it. With Python's 5 ms, a statement's way to the
-database's thread and back took 5 ms whenever a draft was being written."""
-
 
 new_loop = auto_loop_factory()
 """Makes an event loop: uvloop's, where it is installed (not on Windows)."""
@@ -63,7 +57,6 @@ async def serve(settings: Settings, *, demo: bool = False) -> None:
 async def work(settings: Settings) -> None:
     """Runs durable jobs only, until it is told to stop."""
     configure_logs(settings.log_level)
-    sys.setswitchinterval(SWITCH_SECONDS)
     service = build(settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
