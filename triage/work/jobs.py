@@ -101,12 +101,15 @@ class Jobs:
     def _enqueue(self, organisation_id: str, draft_id: str, number: int) -> None:
         try:
             self._run(self.service.traffic.calm(GIVES_WAY))
-            with SetWorkflowID(f"draft:{draft_id}:{number}"):
-                DBOS.enqueue_workflow(DRAFTS, self._draft, organisation_id, draft_id)
+            self._start(organisation_id, draft_id, number)
         except Exception as error:
             log.warning("draft not enqueued; the sweep will", draft_id=draft_id, error=type(error).__name__)
         finally:
             self._held.discard(draft_id)
+
+    def _start(self, organisation_id: str, draft_id: str, number: int) -> None:
+        with SetWorkflowID(f"draft:{draft_id}:{number}"):
+            DBOS.enqueue_workflow(DRAFTS, self._draft, organisation_id, draft_id)
 
     def waiting(self, draft_ids: Sequence[str]) -> set[str]:
         """Which of these drafts have a job that waits its turn, however long, or runs since less than STRANDED."""
@@ -134,7 +137,7 @@ class Jobs:
 
         @DBOS.workflow(name="sweep")
         def run_sweep(scheduled: datetime, context: Any) -> None:
-            self._run(sweep(self.service, self.waiting))
+            self._run(sweep(self.service, self.waiting, self._start))
 
         @DBOS.workflow(name="tidy")
         def run_tidy(scheduled: datetime, context: Any) -> None:

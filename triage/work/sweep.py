@@ -32,10 +32,14 @@ Waiting = Callable[[Sequence[str]], set[str]]
 """Which of these drafts have a job that waits its turn, however long, or runs."""
 
 
-async def sweep(service: Service, waiting: Waiting) -> None:
+Start = Callable[[str, str, int], None]
+"""Starts a draft's job so that it outlives this process: organisation id, draft id, number of the job."""
+
+
+async def sweep(service: Service, waiting: Waiting, start: Start) -> None:
     """Once over every organisation."""
     for organisation_id in await _organisations(service):
-        await _redo_drafts(service, organisation_id, waiting)
+        await _redo_drafts(service, organisation_id, waiting, start)
         await wake(service, organisation_id)
         await _warn(service, organisation_id)
         await _remind(service, organisation_id)
@@ -65,28 +69,27 @@ async def _organisations(service: Service) -> list[str]:
         return [organisation.id for organisation in await Directory(session).organisations()]
 
 
-async def _redo_drafts(service: Service, organisation_id: str, waiting: Waiting) -> None:
+async def _redo_drafts(service: Service, organisation_id: str, waiting: Waiting, start: Start) -> None:
     now = service.clock()
     async with service.store.read() as session:
         overdue = await Drafts(session, organisation_id).overdue(now - DRAFT_WITHIN, limit=200)
     if not overdue:
         return
     queued = await asyncio.to_thread(waiting, [d.id for d in overdue])
-    again = [d for d in overdue if d.id not in queued]
-    if not again:
+    lost = [d for d in overdue if d.id not in queued]
+    again, given_up = [d for d in lost if d.jobs < MAX_JOBS], [d for d in lost if d.jobs >= MAX_JOBS]
+    for draft in again:  # first, for only a job that was started counts: a process may be killed here eight times
+        await asyncio.to_thread(start, organisation_id, draft.id, draft.jobs + 1)
+    if not lost:
         return
     async with service.store.write() as session:
         drafts, events = Drafts(session, organisation_id), Events(session, organisation_id)
         for draft in again:
-            if draft.jobs >= MAX_JOBS:
-                if await drafts.finish(draft.id, "failed", now):
-                    events.add("draft.failed", now, conversation_id=draft.conversation_id, draft_id=draft.id)
-                    log.error("draft given up", draft_id=draft.id, jobs=draft.jobs)
-            else:
-                await drafts.count_job(draft.id, draft.jobs + 1)
-    for draft in again:
-        if draft.jobs < MAX_JOBS:
-            service.enqueue_draft(organisation_id, draft.id, draft.jobs + 1)
+            await drafts.count_job(draft.id, draft.jobs + 1)
+        for draft in given_up:
+            if await drafts.finish(draft.id, "failed", now):
+                events.add("draft.failed", now, conversation_id=draft.conversation_id, draft_id=draft.id)
+                log.error("draft given up", draft_id=draft.id, jobs=draft.jobs)
 
 
 async def _warn(service: Service, organisation_id: str) -> None:
