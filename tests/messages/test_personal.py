@@ -253,6 +253,7 @@ def test_restoring_gives_exactly_the_text_again(several) -> None:
 
 @given(texts)
 @example("212-555-0142 4111 1111 1111 1111 212-555-0142")
+@example("+49 30 901820 +49 30 901820 4111 1111 1111 1111. 4111 1111 1111 1111.")
 @example("my order no. 212-555-0142, call 212-555-0142")
 def test_nothing_that_was_found_is_left(text) -> None:
     hidden, _ = pseudonymise(text, JANE)

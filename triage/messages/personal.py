@@ -65,13 +65,12 @@ _TELLING = 8  # code points: shorter ones may stand elsewhere by chance
 
 def _without_overlaps(found: list[Found]) -> list[Found]:
     kept: list[Found] = []
-    for f in sorted(found, key=lambda f: (f.start, -f.end)):
-        if kept and f.start < kept[-1].end:
-            if f.end - f.start > kept[-1].end - kept[-1].start:
-                kept[-1] = f
-        else:
+    taken = bytearray(max((f.end for f in found), default=0))
+    for f in sorted(found, key=lambda f: (f.start - f.end, f.start)):  # the longest first
+        if taken.find(1, f.start, f.end) < 0:
+            taken[f.start : f.end] = b"\1" * (f.end - f.start)
             kept.append(f)
-    return kept
+    return sorted(kept, key=lambda f: f.start)
 
 
 # --- patterns ---
