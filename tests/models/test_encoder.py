@@ -53,13 +53,18 @@ def test_batches_hold_every_text_once_and_waste_little(lengths):
         assert max(lengths[i] for i in b) <= 1.6 * min(lengths[i] for i in b) + 8
 
 
+def printed(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
 def test_serving_imports_no_training_library():
     code = (
         "import sys, models.embedder, models.scorer, models.batching;"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'sklearn'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_heads_leave_no_thread_spinning():
@@ -67,5 +72,4 @@ def test_heads_leave_no_thread_spinning():
         "import numpy, models.encoder; from threadpoolctl import threadpool_info;"
         "print(all(pool['num_threads'] == 1 for pool in threadpool_info() if pool['user_api'] == 'blas'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "True"
+    assert printed(code) == "True"

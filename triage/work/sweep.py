@@ -77,11 +77,11 @@ async def _redo_drafts(service: Service, organisation_id: str, waiting: Waiting,
         return
     queued = await asyncio.to_thread(waiting, [d.id for d in overdue])
     lost = [d for d in overdue if d.id not in queued]
+    if not lost:
+        return
     again, given_up = [d for d in lost if d.jobs < MAX_JOBS], [d for d in lost if d.jobs >= MAX_JOBS]
     for draft in again:  # first, for only a job that was started counts: a process may be killed here eight times
         await asyncio.to_thread(start, organisation_id, draft.id, draft.jobs + 1)
-    if not lost:
-        return
     async with service.store.write() as session:
         drafts, events = Drafts(session, organisation_id), Events(session, organisation_id)
         for draft in again:
